@@ -1,0 +1,121 @@
+package criu
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	gocriu "github.com/checkpoint-restore/go-criu/v8"
+	"github.com/checkpoint-restore/go-criu/v8/rpc"
+)
+
+// Names of the logs that CRIU leaves in the folder of a dump.
+const (
+	DumpLog    = "dump.log"
+	RestoreLog = "restore.log"
+)
+
+// ownMount is the key under which a dump refers to the image's own folder, so
+// that a restore can put another in its place.
+const ownMount = "seance-own"
+
+// Dump says what to freeze and where to.
+type Dump struct {
+	// PID is the first process of the tree.
+	PID int
+	// Dir receives CRIU's files. It exists and is empty.
+	Dir string
+	// Inside is the path at which the image's own folder is mounted in it.
+	Inside string
+	// LockNetwork drops packets of the tree's TCP connections while it is
+	// frozen. It is needed when a peer is outside the tree.
+	LockNetwork bool
+	// Frozen is called when all is written and all processes still stand
+	// still. When it returns an error, they go on, and the dump has failed.
+	Frozen func() error
+	// Kill ends the processes after Frozen instead of letting them go on.
+	Kill bool
+}
+
+// Run writes the tree to the folder and returns how long it stood still.
+//
+// The process that runs CRIU may be killed at any moment: as long as Frozen
+// has not returned nil, the tree goes on.
+func (d Dump) Run(c *CRIU) (still time.Duration, err error) {
+	dir, err := os.Open(d.Dir)
+	if err != nil {
+		return 0, fmt.Errorf("cannot freeze the image: %w", err)
+	}
+	defer dir.Close()
+	n := &dumpNotes{frozen: d.Frozen}
+	err = c.new().Dump(d.options(dir), n)
+	still = n.since()
+	switch {
+	case n.err != nil:
+		return still, n.err
+	case err != nil:
+		return still, explainLog("freeze the image", filepath.Join(d.Dir, DumpLog), err)
+	}
+	return still, nil
+}
+
+func (d Dump) options(dir *os.File) *rpc.CriuOpts {
+	o := common(dir, DumpLog)
+	o.Pid = ptr(int32(d.PID))
+	o.LeaveRunning = ptr(!d.Kill)
+	o.External = []string{"mnt[" + d.Inside + "]:" + ownMount, "mnt[]"}
+	// Files that are open but deleted go into the dump (ghosts) or, when they
+	// have another name, get one for the time of it (link remap).
+	o.LinkRemap = ptr(true)
+	o.GhostLimit = ptr(uint32(1 << 30))
+	o.NetworkLock = rpc.CriuNetworkLockMethod_SKIP.Enum()
+	if d.LockNetwork {
+		o.NetworkLock = rpc.CriuNetworkLockMethod_NFTABLES.Enum()
+	}
+	return o
+}
+
+// common is what a dump and its restore have to agree on.
+func common(dir *os.File, log string) *rpc.CriuOpts {
+	return &rpc.CriuOpts{
+		ImagesDirFd:    ptr(int32(dir.Fd())),
+		LogFile:        ptr(log),
+		LogLevel:       ptr(int32(2)),
+		TcpEstablished: ptr(true),
+		ExtUnixSk:      ptr(true), // datagrams to /dev/log and the like
+		FileLocks:      ptr(true),
+		// Where there are cgroups they are the manager's to set up again.
+		ManageCgroupsMode: rpc.CriuCgMode_IGNORE.Enum(),
+	}
+}
+
+func ptr[T any](v T) *T { return &v }
+
+// dumpNotes hears of CRIU's progress.
+type dumpNotes struct {
+	gocriu.NoNotify
+	frozen func() error
+	began  time.Time
+	err    error // what Frozen said
+}
+
+// PreDump comes just before the processes are stopped.
+func (n *dumpNotes) PreDump() error {
+	n.began = time.Now()
+	return nil
+}
+
+func (n *dumpNotes) PostDump() error {
+	if n.frozen != nil {
+		n.err = n.frozen()
+	}
+	return n.err
+}
+
+func (n *dumpNotes) since() time.Duration {
+	if n.began.IsZero() {
+		return 0
+	}
+	return time.Since(n.began)
+}

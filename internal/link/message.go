@@ -1,0 +1,95 @@
+// Package link is what init and its monitor say to each other.
+//
+// Init listens on a unix socket in the image's folder; the monitor connects.
+// There is at most one link at a time, and the newest wins. Messages are JSON
+// values, one a line:
+//
+//	monitor → init   Greeting, first on every connection: why it connects
+//	monitor → init   call, with a number; init answers each with a reply
+//	init → monitor   event: what happens inside, as it happens
+//	init → monitor   Farewell, last: init closes the link, and says what for
+//
+// A snapshot closes the link: a unix connection to a process outside cannot
+// be frozen. After a Farewell that asks for a save the monitor freezes the
+// image and connects again, to the running copy or to a revived one, and its
+// Greeting tells init which of the two it is.
+package link
+
+import (
+	"encoding/json"
+
+	"github.com/seancehq/seance/api"
+)
+
+// Verdict is what a monitor's greeting means to init.
+type Verdict string
+
+const (
+	// Start: run the start-up list for the first time.
+	Start Verdict = "start"
+	// Adopted: a new monitor takes over from one that is gone.
+	Adopted Verdict = "adopted"
+	// Continuing: the image is saved, and this is the running copy.
+	Continuing Verdict = "continuing"
+	// Booting: this copy was booted from the saved image.
+	Booting Verdict = "booting"
+	// Failed: nothing was saved.
+	Failed Verdict = "failed"
+)
+
+// Greeting is the monitor's first message on a connection.
+type Greeting struct {
+	Verdict Verdict `json:"verdict"`
+	// Name is what the live image is called now.
+	Name string `json:"name"`
+	// Error says, after Failed, what went wrong.
+	Error *api.Error `json:"error,omitempty"`
+	// Saved and FrozenMS describe, after Continuing, what was saved and how
+	// long the programs stood still for it.
+	Saved    *api.SavedInfo `json:"saved,omitempty"`
+	FrozenMS float64        `json:"frozen_ms,omitempty"`
+}
+
+// Farewell is init's last message on a connection.
+type Farewell struct {
+	// Snapshot identifies the snapshot that is being made.
+	Snapshot string `json:"snapshot"`
+	Save     bool   `json:"save"`
+	Quit     bool   `json:"quit"`
+	// Ref is the name to save as, "" for the live image's own.
+	Ref string `json:"ref,omitempty"`
+	// Startup is the start-up list, as a saved image keeps it.
+	Startup []api.Handler `json:"startup,omitempty"`
+	// Session is the identity of the session.
+	Session string `json:"session"`
+}
+
+// Calls that a monitor makes.
+const (
+	CallImage     = "image"     // → api.Image
+	CallServices  = "services"  // → []api.Service
+	CallHandlers  = "handlers"  // → api.Handlers
+	CallHierarchy = "hierarchy" // → process.State
+	CallSnapshot  = "snapshot"  // api.SnapshotRequest → Accepted
+)
+
+// Accepted answers a CallSnapshot that has begun. Its end is told by an event
+// of type result.
+type Accepted struct {
+	Snapshot string `json:"snapshot"`
+}
+
+// message is one line on the wire. Exactly one of Greeting, Farewell, Event,
+// Call and Reply is set.
+type message struct {
+	Greeting *Greeting  `json:"greeting,omitempty"`
+	Farewell *Farewell  `json:"farewell,omitempty"`
+	Event    *api.Event `json:"event,omitempty"`
+	Call     string     `json:"call,omitempty"`
+	Reply    bool       `json:"reply,omitempty"`
+
+	// ID numbers a call, and its reply.
+	ID    uint64          `json:"id,omitempty"`
+	Body  json.RawMessage `json:"body,omitempty"`
+	Error *api.Error      `json:"error,omitempty"`
+}

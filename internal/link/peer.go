@@ -1,0 +1,136 @@
+package link
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+
+	"github.com/seancehq/seance/api"
+)
+
+// ErrClosed says that the link is closed: init closed it, or is gone.
+var ErrClosed = errors.New("the link to init is closed")
+
+// Peer is the monitor's end of a link.
+type Peer struct {
+	conn    *conn
+	onEvent func(api.Event)
+	done    chan struct{}
+
+	mu       sync.Mutex
+	next     uint64
+	waiting  map[uint64]chan message
+	farewell *Farewell
+}
+
+// Dial connects to init and greets it. Events go to onEvent, one after the
+// other, in the goroutine that reads the link.
+func Dial(ctx context.Context, socket string, g Greeting, onEvent func(api.Event)) (*Peer, error) {
+	raw, err := new(net.Dialer).DialContext(ctx, "unix", socket)
+	if err != nil {
+		return nil, fmt.Errorf("cannot reach init: %w", err)
+	}
+	p := &Peer{conn: newConn(raw), onEvent: onEvent, done: make(chan struct{}), waiting: map[uint64]chan message{}}
+	if err := p.conn.send(message{Greeting: &g}); err != nil {
+		raw.Close()
+		return nil, fmt.Errorf("cannot greet init: %w", err)
+	}
+	go p.read()
+	return p, nil
+}
+
+// Done is closed when the link is.
+func (p *Peer) Done() <-chan struct{} { return p.done }
+
+// Farewell is what init said when it closed the link, nil when it said
+// nothing. It is meaningful once Done is closed.
+func (p *Peer) Farewell() *Farewell {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.farewell
+}
+
+// Close closes the link and waits for its reader.
+func (p *Peer) Close() {
+	p.conn.close()
+	<-p.done
+}
+
+// Call asks init and decodes its answer into out, which may be nil.
+func (p *Peer) Call(ctx context.Context, method string, in, out any) error {
+	body, err := json.Marshal(in)
+	if err != nil {
+		return err
+	}
+	id, answer := p.expect()
+	defer p.forget(id)
+	if err := p.conn.send(message{Call: method, ID: id, Body: body}); err != nil {
+		return fmt.Errorf("%w: %w", ErrClosed, err)
+	}
+	select {
+	case m := <-answer:
+		return decodeReply(m, out)
+	case <-p.done:
+		return ErrClosed
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func decodeReply(m message, out any) error {
+	if m.Error != nil {
+		return m.Error
+	}
+	if out == nil {
+		return nil
+	}
+	return json.Unmarshal(m.Body, out)
+}
+
+func (p *Peer) expect() (uint64, <-chan message) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.next++
+	answer := make(chan message, 1)
+	p.waiting[p.next] = answer
+	return p.next, answer
+}
+
+func (p *Peer) forget(id uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.waiting, id)
+}
+
+func (p *Peer) read() {
+	defer close(p.done)
+	defer p.conn.close()
+	for {
+		m, err := p.conn.receive()
+		if err != nil {
+			return
+		}
+		p.take(m)
+	}
+}
+
+func (p *Peer) take(m message) {
+	switch {
+	case m.Event != nil:
+		p.onEvent(*m.Event)
+	case m.Farewell != nil:
+		p.mu.Lock()
+		p.farewell = m.Farewell
+		p.mu.Unlock()
+	case m.Reply:
+		p.mu.Lock()
+		answer := p.waiting[m.ID]
+		p.mu.Unlock()
+		if answer != nil {
+			answer <- m
+		}
+	}
+}

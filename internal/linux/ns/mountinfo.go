@@ -1,0 +1,96 @@
+package ns
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+)
+
+// mount is one line of mountinfo, as far as it matters here. See
+// proc_pid_mountinfo(5).
+type mount struct {
+	point  string
+	fstype string
+}
+
+func parseMountinfo(r io.Reader) ([]mount, error) {
+	var all []mount
+	lines := bufio.NewScanner(r)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		m, err := parseMountLine(lines.Text())
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, m)
+	}
+	return all, lines.Err()
+}
+
+func parseMountLine(line string) (mount, error) {
+	before, after, ok := strings.Cut(line, " - ")
+	left, right := strings.Fields(before), strings.Fields(after)
+	if !ok || len(left) < 6 || len(right) < 1 {
+		return mount{}, fmt.Errorf("cannot read mount table line %q: not as in proc_pid_mountinfo(5)", line)
+	}
+	return mount{point: unescape(left[4]), fstype: right[0]}, nil
+}
+
+// unescape undoes the octal escapes (\040 for a space) of the mount table.
+func unescape(s string) string {
+	if !strings.Contains(s, `\`) {
+		return s
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] == '\\' && i+3 < len(s) {
+			if n, err := strconv.ParseUint(s[i+1:i+4], 8, 8); err == nil {
+				b.WriteByte(byte(n))
+				i += 3
+				continue
+			}
+		}
+		b.WriteByte(s[i])
+	}
+	return b.String()
+}
+
+// kernelViews are file systems that show the kernel's own state. An image gets
+// its own proc, sysfs, dev and devpts and none of the others.
+var kernelViews = map[string]bool{
+	"proc": true, "sysfs": true, "devtmpfs": true, "devpts": true, "cgroup": true, "cgroup2": true,
+	"mqueue": true, "securityfs": true, "debugfs": true, "tracefs": true, "bpf": true, "pstore": true,
+	"configfs": true, "fusectl": true, "hugetlbfs": true, "efivarfs": true, "binfmt_misc": true,
+	"autofs": true, "nsfs": true, "rpc_pipefs": true, "selinuxfs": true, "ramfs": true,
+}
+
+// inherited picks the mounts that an image shares with the host: all that
+// hold files, in the order they were mounted.
+func inherited(all []mount) []mount {
+	var keep []mount
+	for _, m := range all {
+		if m.point == "/" || kernelViews[m.fstype] || underAny(m.point, "/proc", "/sys", "/dev") || containerMount(m) {
+			continue
+		}
+		keep = append(keep, m)
+	}
+	return keep
+}
+
+// containerMount tells the mounts that container engines make for containers
+// of theirs: hundreds on some machines, and of no use in an image.
+func containerMount(m mount) bool {
+	return underAny(m.point, "/var/lib/docker", "/var/lib/containers", "/var/lib/containerd", "/var/lib/kubelet",
+		"/run/docker", "/run/containerd", "/run/credentials")
+}
+
+func underAny(path string, roots ...string) bool {
+	for _, root := range roots {
+		if path == root || strings.HasPrefix(path, root+"/") {
+			return true
+		}
+	}
+	return false
+}
