@@ -1,0 +1,76 @@
+package reap
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// Strays are the children that this Reaper did not start: orphans that were
+// re-parented to the process, ended ones that are still to be reaped among
+// them. A program that was started here and has been reaped has left nothing
+// behind when no stray is of its making, for whatever descends from it and
+// lives hangs below a child of this process.
+//
+// The list is exact: /proc/PID/task/TID/children may skip a child only while
+// another one is being reaped (proc_tid_children(5)), and the lock keeps that
+// from happening.
+func (r *Reaper) Strays() ([]int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	children, err := readChildren(r.proc)
+	for errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ESRCH) {
+		children, err = readChildren(r.proc) // a thread of ours ended, and another has its children now
+	}
+	if err != nil {
+		return nil, err
+	}
+	strays := children[:0]
+	for _, pid := range children {
+		if r.procs[pid] == nil {
+			strays = append(strays, pid)
+		}
+	}
+	return strays, nil
+}
+
+// SignalStray sends sig to a child that this Reaper did not start. still is
+// asked under the lock, when the number can no longer change hands, whether
+// pid is what the caller thinks it is.
+func (r *Reaper) SignalStray(pid int, sig syscall.Signal, still func() bool) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !still() {
+		return os.ErrProcessDone
+	}
+	return syscall.Kill(pid, sig)
+}
+
+// readChildren lists the children of all threads of this process.
+func readChildren(proc string) ([]int, error) {
+	dir := filepath.Join(proc, "self/task")
+	tasks, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, fmt.Errorf("cannot list threads in %s: %v", dir, err)
+	}
+	var children []int
+	for _, task := range tasks {
+		text, err := os.ReadFile(filepath.Join(dir, task.Name(), "children"))
+		if err != nil {
+			return nil, fmt.Errorf("cannot list children: %w", err)
+		}
+		for field := range strings.FieldsSeq(string(text)) {
+			pid, err := strconv.Atoi(field)
+			if err != nil {
+				return nil, fmt.Errorf("cannot list children: %w", err)
+			}
+			children = append(children, pid)
+		}
+	}
+	return children, nil
+}

@@ -1,0 +1,226 @@
+// Package reap starts programs and is the one owner of every wait in the
+// process.
+//
+// A [Reaper] reaps each child of the process, those it started and those that
+// were re-parented to it: init of a PID namespace and a child subreaper
+// (PR_SET_CHILD_SUBREAPER, prctl(2)) get the orphans of all their descendants.
+// Nothing else in the process may wait: not os/exec, not os.StartProcess. Two
+// waiters would steal each other's children, and package os keeps a pidfd open
+// for each child, which a frozen process must not have.
+//
+//	r, err := reap.New(reap.Options{})
+//	p, err := r.Start(reap.Spec{Args: []string{"sleep", "1"}})
+//	exit, err := p.Wait(ctx)
+//
+// SIGCHLD wakes one goroutine, which collects all that has ended. There is no
+// thread and no goroutine for each child.
+//
+// # Locks
+//
+// Reaper.mu is the only lock. It is held over fork and exec, so that the exit
+// of a child cannot be collected before the child is known, and over kill(2),
+// so that a number that has been given back to the kernel is never signalled.
+// Callbacks run without it, on the reaper's own goroutine: they must not block.
+package reap
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// ErrClosed is returned by a Reaper that has been closed.
+var ErrClosed = errors.New("reaper is closed")
+
+// batch is how many children are collected before the lock is let go, so that
+// a storm of orphans cannot shut out a start or a signal.
+const batch = 64
+
+// Options are the choices of a Reaper.
+type Options struct {
+	// Proc is where proc(5) of the process's own PID namespace is mounted.
+	// Default: /proc.
+	Proc string
+}
+
+// Reaper owns every wait in the process. Its methods may be called from any
+// goroutine.
+type Reaper struct {
+	proc    string
+	signals chan os.Signal // SIGCHLD
+	ignored chan os.Signal // what was ignored at exec, see [Reaper.adoptIgnored]
+	quit    chan struct{}
+	ended   chan struct{} // closed when the loop has returned
+	orphans atomic.Uint64
+
+	mu          sync.Mutex // guards all below; see the package comment
+	closed      bool
+	procs       map[int]*Process // started here and not yet reaped
+	subscribers []*subscriber
+}
+
+type subscriber struct{ fn func() }
+
+// New makes the process a child subreaper, unless it is PID 1, marks every
+// descriptor but 0, 1 and 2 close-on-exec, and starts to reap. There can be one Reaper in a process at a time.
+func New(opts Options) (*Reaper, error) {
+	if opts.Proc == "" {
+		opts.Proc = "/proc"
+	}
+	r := &Reaper{
+		proc:    opts.Proc,
+		signals: make(chan os.Signal, 1),
+		ignored: make(chan os.Signal, 1),
+		quit:    make(chan struct{}),
+		ended:   make(chan struct{}),
+		procs:   map[int]*Process{},
+	}
+	if os.Getpid() != 1 {
+		if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+			return nil, fmt.Errorf("cannot become a child subreaper: %w", err)
+		}
+	}
+	if err := keepDescriptors(); err != nil {
+		return nil, err
+	}
+	if err := r.adoptIgnored(); err != nil {
+		return nil, err
+	}
+	signal.Notify(r.signals, syscall.SIGCHLD)
+	go r.loop()
+	return r, nil
+}
+
+// keepDescriptors marks what this process has inherited beyond 0, 1 and 2, so
+// that no program inherits it in turn: only what its Spec says.
+func keepDescriptors() error {
+	err := unix.CloseRange(3, ^uint(0), unix.CLOSE_RANGE_CLOEXEC)
+	if err != nil {
+		return fmt.Errorf("cannot mark descriptors close-on-exec (needs Linux 5.11): %w", err)
+	}
+	return nil
+}
+
+// Close ends the reaping. Processes that still run go on, and are nobody's to
+// reap until the process itself ends or makes another Reaper.
+func (r *Reaper) Close() {
+	r.mu.Lock()
+	closed := r.closed
+	r.closed = true
+	r.mu.Unlock()
+	if closed {
+		return
+	}
+	signal.Stop(r.signals)
+	signal.Stop(r.ignored)
+	close(r.quit)
+	<-r.ended
+}
+
+// Orphans is how many processes were reaped that this Reaper had not started:
+// those that lost their parent and were re-parented to this process.
+func (r *Reaper) Orphans() uint64 { return r.orphans.Load() }
+
+// OnOrphan has fn called each time orphans have been reaped, once for all that
+// were collected together. fn runs on the reaper's goroutine and must not
+// block. The function returned ends the subscription.
+func (r *Reaper) OnOrphan(fn func()) (cancel func()) {
+	s := &subscriber{fn}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.subscribers = append(slices.Clone(r.subscribers), s)
+	return func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.subscribers = slices.DeleteFunc(slices.Clone(r.subscribers), func(o *subscriber) bool { return o == s })
+	}
+}
+
+func (r *Reaper) loop() {
+	defer close(r.ended)
+	for {
+		// Children may have ended before the signal was asked for: collect first.
+		for r.collect() {
+		}
+		select {
+		case <-r.signals:
+		case <-r.quit:
+			return
+		}
+	}
+}
+
+// collect reaps up to batch children and reports whether there may be more.
+func (r *Reaper) collect() (more bool) {
+	var ended []*Process
+	orphans := uint64(0)
+	r.mu.Lock()
+	for range batch {
+		pid, exit, ok := wait()
+		if !ok {
+			break
+		}
+		p := r.procs[pid]
+		if p == nil {
+			orphans++
+			continue
+		}
+		delete(r.procs, pid)
+		p.endLocked(exit)
+		ended = append(ended, p)
+	}
+	subscribers := r.subscribers
+	r.orphans.Add(orphans)
+	r.mu.Unlock()
+
+	for _, p := range ended {
+		if p.onExit != nil {
+			p.onExit(p)
+		}
+	}
+	if orphans > 0 {
+		for _, s := range subscribers {
+			s.fn()
+		}
+	}
+	return len(ended)+int(orphans) == batch
+}
+
+// wait collects one child that has ended, if there is one.
+func wait() (pid int, exit Exit, ok bool) {
+	var status syscall.WaitStatus
+	var usage syscall.Rusage
+	for {
+		pid, err := syscall.Wait4(-1, &status, syscall.WNOHANG, &usage)
+		if err == syscall.EINTR {
+			continue
+		}
+		if err != nil || pid <= 0 {
+			return 0, Exit{}, false
+		}
+		return pid, exitOf(status, &usage), true
+	}
+}
+
+func exitOf(status syscall.WaitStatus, usage *syscall.Rusage) Exit {
+	exit := Exit{
+		Time:   time.Now(),
+		CPU:    time.Duration(usage.Utime.Nano() + usage.Stime.Nano()),
+		MaxRSS: usage.Maxrss * 1024,
+	}
+	if status.Signaled() {
+		exit.Signal = status.Signal()
+		exit.CoreDumped = status.CoreDump()
+		return exit
+	}
+	exit.Code = status.ExitStatus()
+	return exit
+}
