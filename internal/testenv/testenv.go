@@ -1,0 +1,94 @@
+// Package testenv says what a test needs of the machine it runs on.
+//
+// A test that cannot run here is skipped, with the reason. In continuous
+// integration (CI=true), where everything is set up, it fails instead: a skip
+// there would hide that nothing is tested.
+package testenv
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"testing"
+)
+
+// DefaultCRIUPrefix is where `make criu` unpacks CRIU. The environment
+// variable SEANCE_CRIU_PREFIX overrides it.
+const DefaultCRIUPrefix = "/opt/seance/criu"
+
+// RequireRoot skips the test unless it runs as root.
+func RequireRoot(t testing.TB) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		missing(t, "needs root")
+	}
+}
+
+// RequireProgram skips the test unless there is such a program on PATH, and
+// returns the program's path.
+func RequireProgram(t testing.TB, name string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		missing(t, fmt.Sprintf("needs the program %s; `make setup` installs it", name))
+	}
+	return path
+}
+
+// RequireCRIU skips the test unless it runs as root on a machine with a CRIU
+// of version 4.2 or later, and returns the path of that criu: the one on PATH,
+// or else the one that `make criu` unpacked.
+func RequireCRIU(t testing.TB) string {
+	t.Helper()
+	RequireRoot(t)
+	for _, path := range criuPaths() {
+		if recentCRIU(path) {
+			return path
+		}
+	}
+	missing(t, "needs CRIU 4.2 or later; `make criu` installs it")
+	return ""
+}
+
+func criuPaths() []string {
+	var paths []string
+	if path, err := exec.LookPath("criu"); err == nil {
+		paths = append(paths, path)
+	}
+	prefix := os.Getenv("SEANCE_CRIU_PREFIX")
+	if prefix == "" {
+		prefix = DefaultCRIUPrefix
+	}
+	return append(paths, filepath.Join(prefix, "bin", "criu"))
+}
+
+func recentCRIU(path string) bool {
+	out, err := exec.Command(path, "--version").Output()
+	return err == nil && recent(string(out))
+}
+
+var versionLine = regexp.MustCompile(`(?m)^Version: (\d+)(?:\.(\d+))?`)
+
+// recent reports whether the output of `criu --version` shows 4.2 or later.
+func recent(out string) bool {
+	m := versionLine.FindStringSubmatch(out)
+	if m == nil {
+		return false
+	}
+	major, _ := strconv.Atoi(m[1])
+	minor, _ := strconv.Atoi(m[2])
+	return major > 4 || major == 4 && minor >= 2
+}
+
+// missing ends the test: skipped, or failed where nothing may be missing.
+func missing(t testing.TB, what string) {
+	t.Helper()
+	if os.Getenv("CI") == "true" {
+		t.Fatalf("%s, and CI may not skip it", what)
+		return
+	}
+	t.Skip(what)
+}
