@@ -1,0 +1,95 @@
+package session
+
+import (
+	"fmt"
+	"slices"
+)
+
+// The categories every manager begins with, in this order.
+const (
+	System  = "system"
+	Network = "network"
+	GUI     = "gui"
+	Tools   = "tools"
+	User    = "user"
+)
+
+// DefaultPriority is the priority of a handler registered without one.
+const DefaultPriority = 100
+
+// Category is a stretch of the start-up list. Within it, handlers stand by priority, the lower
+// number first, and among equals in the order of their registration.
+type Category struct {
+	m    *Manager
+	name string
+	rank int // position among the categories; guarded by m.mu
+}
+
+// Name returns the category's name.
+func (c *Category) Name() string { return c.name }
+
+// DefaultPriority returns the priority of handlers registered here without one.
+func (c *Category) DefaultPriority() int { return DefaultPriority }
+
+// Register is [Manager.Register] in this category, whatever the options say.
+func (c *Category) Register(h Handler, opts ...RegisterOption) error {
+	return c.m.Register(h, append(slices.Clip(opts), InCategory(c.name))...)
+}
+
+// Category returns the category of that name, or [ErrNotFound].
+func (m *Manager) Category(name string) (*Category, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.categoryLocked(name)
+}
+
+func (m *Manager) categoryLocked(name string) (*Category, error) {
+	for _, c := range m.categories {
+		if c.name == name {
+			return c, nil
+		}
+	}
+	return nil, fmt.Errorf("cannot find category %q: %w", name, ErrNotFound)
+}
+
+// Categories returns the categories in start-up order.
+func (m *Manager) Categories() []*Category {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.categories)
+}
+
+// CreateCategory adds a category after all others. The name must be new ([ErrExists]).
+func (m *Manager) CreateCategory(name string) (*Category, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.createLocked(name, len(m.categories))
+}
+
+// CreateCategoryAfter adds a category right after the one named other, which must exist
+// ([ErrNotFound]). The name must be new ([ErrExists]).
+func (m *Manager) CreateCategoryAfter(name, other string) (*Category, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	o, err := m.categoryLocked(other)
+	if err != nil {
+		return nil, fmt.Errorf("cannot create category %q: %w", name, err)
+	}
+	return m.createLocked(name, o.rank+1)
+}
+
+func (m *Manager) createLocked(name string, at int) (*Category, error) {
+	if name == "" {
+		return nil, fmt.Errorf("cannot create category: empty name: %w", ErrInvalid)
+	}
+	if _, err := m.categoryLocked(name); err == nil {
+		return nil, fmt.Errorf("cannot create category %q: %w", name, ErrExists)
+	}
+	c := &Category{m: m, name: name}
+	m.categories = slices.Insert(m.categories, at, c)
+	for i, each := range m.categories {
+		each.rank = i
+	}
+	m.order = nil
+	return c, nil
+}
