@@ -10,25 +10,31 @@
 # the keys are those of the machine's own apt.
 #
 # SEANCE_CRIU_PREFIX  that folder (default: /opt/seance/criu)
+# SEANCE_CRIU         the criu that seance is told to use; it must work then
 #
 # Prints one line: the version and the path of the criu to use.
 # Exit status: 0 there is one; 1 there is none, and the reason is on stderr.
 set -euo pipefail
 
 readonly need=4.2
-readonly prefix=${SEANCE_CRIU_PREFIX:-/opt/seance/criu}
+readonly found_by_seance=/opt/seance/criu
+readonly prefix=${SEANCE_CRIU_PREFIX:-$found_by_seance}
 readonly criu=$prefix/bin/criu
 work=
 
 main() {
+	[ "$(id -u)" = 0 ] ||
+		fail "CRIU freezes and boots images only for root: run this as root"
+	if [ -n "${SEANCE_CRIU:-}" ]; then
+		usable "$SEANCE_CRIU" || fail "SEANCE_CRIU=$SEANCE_CRIU is no CRIU >= $need that passes \`criu check\`: unset it"
+		return
+	fi
 	if usable "$(command -v criu || true)"; then
 		return
 	fi
 	if usable "$criu"; then
 		return
 	fi
-	[ "$(id -u)" = 0 ] ||
-		fail "CRIU freezes and boots images only for root: run this as root"
 	can_unpack || fail "no CRIU >= $need here, and this is no Debian or kin of it: install it" \
 		"with the package manager (dnf install criu, pacman -S criu, apk add criu) or from its sources"
 	install_locked
@@ -48,6 +54,9 @@ usable() {
 		{ echo "$stamp" >"$prefix/checked.$$" && mv -f "$prefix/checked.$$" "$prefix/checked"; } 2>/dev/null || true
 	fi
 	echo "criu $version: $path"
+	if [ "$path" = "$criu" ] && [ "$prefix" != "$found_by_seance" ]; then
+		echo "criu: set SEANCE_CRIU=$path for seance to find it" >&2
+	fi
 }
 
 # at_least A B: A is the same version as B or a later one.

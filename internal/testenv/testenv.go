@@ -9,15 +9,13 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strconv"
 	"testing"
 )
 
-// DefaultCRIUPrefix is where `make criu` unpacks CRIU. The environment
-// variable SEANCE_CRIU_PREFIX overrides it.
-const DefaultCRIUPrefix = "/opt/seance/criu"
+// privateCRIU is where `make criu` unpacks CRIU.
+const privateCRIU = "/opt/seance/criu/bin/criu"
 
 // RequireRoot skips the test unless it runs as root.
 func RequireRoot(t testing.TB) {
@@ -39,8 +37,9 @@ func RequireProgram(t testing.TB, name string) string {
 }
 
 // RequireCRIU skips the test unless it runs as root on a machine with a CRIU
-// of version 4.2 or later, and returns the path of that criu: the one on PATH,
-// or else the one that `make criu` unpacked.
+// of version 4.2 or later, and returns the path of the criu that seance will
+// use too: $SEANCE_CRIU, else the one on PATH, else the one that `make criu`
+// unpacked.
 func RequireCRIU(t testing.TB) string {
 	t.Helper()
 	RequireRoot(t)
@@ -54,15 +53,13 @@ func RequireCRIU(t testing.TB) string {
 }
 
 func criuPaths() []string {
-	var paths []string
+	if path := os.Getenv("SEANCE_CRIU"); path != "" {
+		return []string{path}
+	}
 	if path, err := exec.LookPath("criu"); err == nil {
-		paths = append(paths, path)
+		return []string{path, privateCRIU}
 	}
-	prefix := os.Getenv("SEANCE_CRIU_PREFIX")
-	if prefix == "" {
-		prefix = DefaultCRIUPrefix
-	}
-	return append(paths, filepath.Join(prefix, "bin", "criu"))
+	return []string{privateCRIU}
 }
 
 func recentCRIU(path string) bool {
