@@ -1,0 +1,5 @@
+package image
+
+const childEnv = "SEANCE_IMAGE_TEST_CHILD"
+
+func runChild() {}

@@ -1,0 +1,154 @@
+package image
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"github.com/opencontainers/go-digest"
+)
+
+// Image is one saved image, as it was found or made. It holds nothing open:
+// when another removes the image meanwhile, Extract says so.
+type Image struct {
+	// Ref is a tag of the image; zero when it was asked for by digest.
+	Ref Ref
+	// Digest is the manifest's: it stands for the whole image.
+	Digest digest.Digest
+	Config Config
+
+	store  *Store
+	layers []Layer
+}
+
+// Get finds the image that ref names: a tag, a digest, or a unique prefix of
+// a digest with at least six digits. The errors are *NotFoundError (which is
+// ErrNotFound), *AmbiguousError, *RefError, *CorruptError, *VersionError.
+func (s *Store) Get(ctx context.Context, ref string) (*Image, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	idx, err := s.readIndex()
+	if err != nil {
+		return nil, err
+	}
+	d, err := s.resolve(idx, ref)
+	if err != nil {
+		return nil, err
+	}
+	return s.load(ref, d)
+}
+
+// Resolve returns the digest of the image that ref names. Errors as of Get.
+func (s *Store) Resolve(ctx context.Context, ref string) (digest.Digest, error) {
+	if err := ctx.Err(); err != nil {
+		return "", err
+	}
+	idx, err := s.readIndex()
+	if err != nil {
+		return "", err
+	}
+	d, err := s.resolve(idx, ref)
+	return d.Digest, err
+}
+
+func (s *Store) load(owner string, d descriptor) (*Image, error) {
+	m, err := s.readManifest(owner, d)
+	if err != nil {
+		return nil, err
+	}
+	layers, err := layersOf(m)
+	if err != nil {
+		return nil, &CorruptError{owner, "manifest", err}
+	}
+	if m.Config.MediaType != MediaTypeConfig {
+		return nil, &CorruptError{owner, "manifest", fmt.Errorf("config of type %q, not %q", m.Config.MediaType, MediaTypeConfig)}
+	}
+	data, err := s.readBlob(owner, "config", m.Config, maxConfigSize)
+	if err != nil {
+		return nil, s.goneOr(err, owner, d.Digest)
+	}
+	c, err := decodeConfig(data)
+	var version *VersionError
+	switch {
+	case errors.As(err, &version):
+		return nil, fmt.Errorf("cannot read image %q: %w", owner, err)
+	case err != nil:
+		return nil, &CorruptError{owner, "config", err}
+	}
+	img := &Image{Digest: d.Digest, Config: c, store: s, layers: layers}
+	if ref, err := ParseRef(owner); err == nil && ref.String() == ownerName(d) {
+		img.Ref = ref
+	}
+	return img, nil
+}
+
+// Layers lists the image's layers, in the manifest's order.
+func (i *Image) Layers() []Layer { return slices.Clone(i.layers) }
+
+// Size is that of all the image's layers on disk, in bytes.
+func (i *Image) Size() int64 {
+	var n int64
+	for _, l := range i.layers {
+		n += l.Size
+	}
+	return n
+}
+
+func (i *Image) name() string {
+	if i.Ref != (Ref{}) {
+		return i.Ref.String()
+	}
+	return i.Digest.String()
+}
+
+func layersOf(m *manifest) ([]Layer, error) {
+	layers := make([]Layer, 0, len(m.Layers))
+	for _, d := range m.Layers {
+		l, err := layerOf(d)
+		if err != nil {
+			return nil, err
+		}
+		layers = append(layers, l)
+	}
+	return layers, nil
+}
+
+// layerOf refuses a kind it does not know: an image booted without a part of
+// itself is another image.
+func layerOf(d descriptor) (Layer, error) {
+	kind, ok := kindOf(d.MediaType)
+	if !ok {
+		return Layer{}, fmt.Errorf("layer of unknown type %q", d.MediaType)
+	}
+	if !goodDigest(d.Digest) || d.Size < 0 {
+		return Layer{}, fmt.Errorf("%s layer: digest %q or size %d is not possible", kind, d.Digest, d.Size)
+	}
+	size, err := strconv.ParseInt(d.Annotations[AnnotationContentSize], 10, 64)
+	if err != nil || size < 0 {
+		return Layer{}, fmt.Errorf("%s layer: content size %q is not possible", kind, d.Annotations[AnnotationContentSize])
+	}
+	l := Layer{Kind: kind, Digest: d.Digest, Size: d.Size, ContentSize: size,
+		Path: d.Annotations[AnnotationPath], ContentDigest: digest.Digest(d.Annotations[AnnotationContentDigest])}
+	return l, nil
+}
+
+func (l Layer) descriptor() descriptor {
+	notes := map[string]string{AnnotationContentSize: strconv.FormatInt(l.ContentSize, 10)}
+	if l.Path != "" {
+		notes[AnnotationPath] = l.Path
+	}
+	if l.ContentDigest != "" {
+		notes[AnnotationContentDigest] = l.ContentDigest.String()
+	}
+	return descriptor{MediaType: l.Kind.mediaType(), Digest: l.Digest, Size: l.Size, Annotations: notes}
+}
+
+func (l Layer) String() string {
+	if l.Path != "" {
+		return fmt.Sprintf("%s layer of %s (%s)", l.Kind, l.Path, l.Digest)
+	}
+	return fmt.Sprintf("%s layer (%s)", l.Kind, l.Digest)
+}
