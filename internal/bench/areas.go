@@ -1,0 +1,39 @@
+package bench
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Areas lists what can be measured.
+func Areas() []Area {
+	return []Area{
+		goBenchmarks("hierarchy", "./process", axprocess),
+		goBenchmarks("lifetime", "./session", nil),
+	}
+}
+
+// Select returns the areas with these names, all areas when there is no name.
+func Select(areas []Area, names []string) ([]Area, error) {
+	if len(names) == 0 {
+		return areas, nil
+	}
+	var selected []Area
+	for _, name := range names {
+		i := slices.IndexFunc(areas, func(a Area) bool { return a.Name == name })
+		if i < 0 {
+			return nil, fmt.Errorf("no area %q; there are: %s", name, strings.Join(namesOf(areas), ", "))
+		}
+		selected = append(selected, areas[i])
+	}
+	return selected, nil
+}
+
+func namesOf(areas []Area) []string {
+	var names []string
+	for _, a := range areas {
+		names = append(names, a.Name)
+	}
+	return names
+}
