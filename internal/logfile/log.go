@@ -1,0 +1,210 @@
+package logfile
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Log is the log of one service.
+type Log struct {
+	set     *Set
+	service string
+
+	mu      sync.Mutex // guards all below
+	changed sync.Cond  // state has changed
+	state   state
+	fd      int   // -1: none is open
+	size    int64 // of the open file
+	lost    loss
+	retry   time.Time // no file could be opened: not again before
+}
+
+// loss is what could not be written.
+type loss struct {
+	lines, bytes int64
+	cause        error
+}
+
+func newLog(s *Set, service string) *Log {
+	l := &Log{set: s, service: service, fd: -1}
+	l.changed.L = &l.mu
+	return l
+}
+
+// Stream makes a stream of that name, one word without spaces. Each instance
+// of a service takes its own.
+func (l *Log) Stream(name string) *Stream {
+	return &Stream{log: l, name: name, trimCR: name == StreamPTY}
+}
+
+// Note writes a line of the supervisor's own.
+func (l *Log) Note(text string) {
+	s := l.Stream(StreamSeance)
+	s.write([]byte(text + "\n"))
+}
+
+// Lost is how many lines could not be written and have not yet been reported
+// in the log itself.
+func (l *Log) Lost() int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.lost.lines
+}
+
+func (l *Log) become(next state) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if next != open {
+		l.closeLocked()
+	}
+	l.retry = time.Time{}
+	l.state = next
+	l.changed.Broadcast()
+}
+
+// isOpen says whether a write would go through without waiting.
+func (l *Log) isOpen() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.state != closed
+}
+
+// write appends whole lines, waiting while the log is closed.
+func (l *Log) write(lines []byte) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for l.state == closed {
+		l.changed.Wait()
+	}
+	if l.state == ended {
+		return
+	}
+	if err := l.appendLocked(lines); err != nil {
+		l.lost.lines += int64(bytes.Count(lines, newline))
+		l.lost.bytes += int64(len(lines))
+		l.lost.cause = err
+	}
+}
+
+func (l *Log) appendLocked(lines []byte) error {
+	if l.fd >= 0 && l.size >= l.set.opts.MaxSize {
+		l.rotateLocked()
+	}
+	if err := l.openLocked(); err != nil {
+		return err
+	}
+	if l.lost.lines == 0 {
+		return l.writeLocked(lines)
+	}
+	// The two go out together: a report that fits where the lines do not would
+	// be written again and again while the disk is all but full.
+	text := fmt.Sprintf("%d lines (%d bytes) were lost here: %v", l.lost.lines, l.lost.bytes, l.lost.cause)
+	report := appendLine(nil, prefix(l.set.opts.Now(), StreamSeance), []byte(text), true)
+	if err := l.writeLocked(append(report, lines...)); err != nil {
+		return err
+	}
+	l.lost = loss{}
+	return nil
+}
+
+// writeLocked writes all of the lines or none.
+func (l *Log) writeLocked(lines []byte) error {
+	for rest := lines; len(rest) > 0; {
+		n, err := unix.Write(l.fd, rest)
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		if err != nil {
+			// Best effort: what cannot be cut off is a broken line, which readers bear.
+			_ = unix.Ftruncate(l.fd, l.size)
+			return err
+		}
+		rest = rest[n:]
+	}
+	l.size += int64(len(lines))
+	return nil
+}
+
+// openLocked opens the file unless it is open. After a failure it waits for a
+// second before it tries again, so that a lost folder costs little.
+func (l *Log) openLocked() error {
+	if l.fd >= 0 {
+		return nil
+	}
+	now := time.Now()
+	if now.Before(l.retry) {
+		return l.lost.cause
+	}
+	fd, size, err := openAppend(path(l.set.dir, l.service, 0))
+	if err != nil {
+		l.retry = now.Add(time.Second)
+		return err
+	}
+	l.fd, l.size, l.retry = fd, size, time.Time{}
+	return nil
+}
+
+// openAppend opens a log for writing. One that ends within a line, because the
+// machine died while it was written, gets its newline first.
+func openAppend(path string) (fd int, size int64, err error) {
+	for {
+		fd, err = unix.Open(path, unix.O_RDWR|unix.O_APPEND|unix.O_CREAT|unix.O_CLOEXEC, 0o600)
+		if !errors.Is(err, unix.EINTR) {
+			break
+		}
+	}
+	if err != nil {
+		return -1, 0, &os.PathError{Op: "open", Path: path, Err: err}
+	}
+	size, err = unix.Seek(fd, 0, unix.SEEK_END)
+	if err == nil && size > 0 {
+		size, err = endLine(fd, size)
+	}
+	if err != nil {
+		unix.Close(fd)
+		return -1, 0, &os.PathError{Op: "open", Path: path, Err: err}
+	}
+	return fd, size, nil
+}
+
+func endLine(fd int, size int64) (int64, error) {
+	var last [1]byte
+	if _, err := unix.Pread(fd, last[:], size-1); err != nil {
+		return 0, err
+	}
+	if last[0] == '\n' {
+		return size, nil
+	}
+	if _, err := unix.Write(fd, newline); err != nil {
+		return 0, err
+	}
+	return size + 1, nil
+}
+
+// rotateLocked moves each file one number up; the last one goes.
+func (l *Log) rotateLocked() {
+	l.closeLocked()
+	file := func(n int) string { return path(l.set.dir, l.service, n) }
+	last := l.set.opts.MaxFiles - 1
+	if last == 0 {
+		_ = os.Remove(file(0)) // if it stays, it is appended to: nothing is lost
+		return
+	}
+	for n := last; n > 0; n-- {
+		_ = os.Rename(file(n-1), file(n)) // a gap in the numbers is none in the log
+	}
+}
+
+func (l *Log) closeLocked() {
+	if l.fd < 0 {
+		return
+	}
+	unix.Close(l.fd)
+	l.fd, l.size = -1, 0
+}
