@@ -39,6 +39,7 @@ var (
 	ErrShutdown = errors.New("cannot shut down the session")
 	ErrSave     = errors.New("cannot save the image")
 	ErrQuit     = errors.New("cannot quit the image")
+	ErrBoot     = errors.New("the saved image was booted, but not without a fault")
 )
 
 var errGoexit = errors.New("the handler ended its goroutine (runtime.Goexit)")
@@ -52,7 +53,13 @@ type HandlerError struct {
 }
 
 func (e *HandlerError) Error() string {
-	return fmt.Sprintf("cannot %s handler %q: %v", e.Action.verb(), e.ID, e.Err)
+	switch e.Action {
+	case Deferred:
+		return fmt.Sprintf("cannot run deferred action %q: %v", e.ID, e.Err)
+	case Shutdown:
+		return fmt.Sprintf("cannot shut down handler %q: %v", e.ID, e.Err)
+	}
+	return fmt.Sprintf("cannot start up handler %q: %v", e.ID, e.Err)
 }
 
 func (e *HandlerError) Unwrap() error { return e.Err }

@@ -61,6 +61,9 @@ func (m *Manager) anyLeftover() *leftover {
 }
 
 func (m *Manager) leftBehind(id string) bool {
+	if m.left.Load() == 0 { // nearly always
+		return false
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	_, ok := m.leftovers[id]
@@ -71,6 +74,7 @@ func (m *Manager) leftBehind(id string) bool {
 func (m *Manager) leave(w *walk, c *call) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.left.Add(1)
 	m.leftovers[c.e.id] = &leftover{
 		Leftover: Leftover{ID: c.e.id, Action: w.action, Session: w.session.id, Start: c.start},
 		gone:     make(chan struct{}),
@@ -78,13 +82,13 @@ func (m *Manager) leave(w *walk, c *call) {
 }
 
 // returned takes note of the return of a call that was left behind. Its walk may be over since long.
-func (m *Manager) returned(w *walk, c *call, d time.Duration, err error) {
+func (m *Manager) returned(w *walk, r Record) {
 	m.mu.Lock()
-	l := m.leftovers[c.e.id]
-	delete(m.leftovers, c.e.id)
+	l := m.leftovers[r.ID]
+	delete(m.leftovers, r.ID)
+	m.left.Add(-1)
 	m.mu.Unlock()
 	if len(m.observers) > 0 {
-		r := w.record(c.e, c.start, d, err)
 		_ = m.emit(Event{Kind: HandlerReturned, Session: w.session.id, Handler: r}) // no result to note a panic in
 	}
 	close(l.gone)

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -51,14 +52,16 @@ type Manager struct {
 	access     AccessMode
 	newID      func() string
 
+	left atomic.Int32 // len(leftovers)
+
 	mu         sync.Mutex
 	categories []*Category
 	entries    map[string]*entry
 	seq        uint64
 	order      []*entry // the start-up list, nil when it has to be sorted anew
 	current    *Session
-	running    bool // the current session is booted and not ended
-	busy       bool // a boot, a snapshot or a single call is under way
+	running    bool      // the current session is booted and not ended
+	underway   *progress // of the boot, the snapshot or the single call that runs; nil when none does
 	leftovers  map[string]*leftover
 }
 
@@ -83,14 +86,21 @@ func WithConcurrency() Option { return func(m *Manager) { m.concurrent = true } 
 // WithPolicy sets what becomes of a list in which a handler fails; the default is [Collect].
 func WithPolicy(p Policy) Option { return func(m *Manager) { m.policy = p } }
 
-// WithDefaultTimeout sets the time limit of handlers registered without one; it must be positive.
+// WithDefaultTimeout sets the time limit of handlers registered without one. There is always a limit:
+// what is not positive leaves it at [DefaultTimeout].
 func WithDefaultTimeout(d time.Duration) Option {
-	return func(m *Manager) { m.limit = min(d, maxLimit) }
+	return func(m *Manager) {
+		if d > 0 {
+			m.limit = min(d, maxLimit)
+		}
+	}
 }
 
 // WithGrace sets how long the manager waits for a handler to return after its context has ended,
-// before it goes on without it.
-func WithGrace(d time.Duration) Option { return func(m *Manager) { m.grace = min(d, maxLimit) } }
+// before it goes on without it. A negative time means none; the default is [DefaultGrace].
+func WithGrace(d time.Duration) Option {
+	return func(m *Manager) { m.grace = max(0, min(d, maxLimit)) }
+}
 
 // WithAccess sets the access mode that sessions begin with; the default is [ReadWrite].
 func WithAccess(a AccessMode) Option { return func(m *Manager) { m.access = a } }
@@ -143,20 +153,20 @@ func (m *Manager) Running() bool {
 }
 
 // claim makes the caller the only one that runs lists, until release.
-func (m *Manager) claim() error {
+func (m *Manager) claim(p *progress) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.busy {
+	if m.underway != nil {
 		return ErrBusy
 	}
-	m.busy = true
+	m.underway = p
 	return nil
 }
 
 func (m *Manager) release() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.busy = false
+	m.underway = nil
 }
 
 // install makes a new session the current one; the one before it ends. Actions that still waited in

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 )
 
@@ -11,13 +12,13 @@ type Phase uint8
 
 // The phases, in the order in which a snapshot goes through them.
 const (
-	Preparing    Phase = iota
-	ShuttingDown       // the shut-down list runs
-	Freezing           // the freezer saves the image
-	Quitting           // the freezer ends the image
-	StartingUp         // the start-up list runs
-	Deferred           // the deferred actions run
-	RollingBack        // what a failed list had done is being undone
+	Preparing       Phase = iota
+	ShuttingDown          // the shut-down list runs
+	Freezing              // the freezer saves the image
+	Quitting              // the freezer ends the image
+	StartingUp            // the start-up list runs
+	RunningDeferred       // the deferred actions run
+	RollingBack           // what a failed list had done is being undone
 	Done
 )
 
@@ -32,6 +33,16 @@ func (p Phase) String() string {
 
 // MarshalText makes a phase readable in JSON.
 func (p Phase) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
+
+// UnmarshalText reads what MarshalText wrote.
+func (p *Phase) UnmarshalText(text []byte) error {
+	i := slices.Index(phaseNames[:], string(text))
+	if i < 0 {
+		return fmt.Errorf("unknown phase %q: %w", text, ErrInvalid)
+	}
+	*p = Phase(i)
+	return nil
+}
 
 // Progress is how far a boot or a snapshot has come.
 type Progress struct {
@@ -58,6 +69,17 @@ type Snapshot struct {
 func (s *Snapshot) Progress() Progress { return s.progress.get() }
 
 type snapshotKey struct{}
+
+// Progress returns how far the boot or the snapshot under way is, and false when there is none.
+func (m *Manager) Progress() (Progress, bool) {
+	m.mu.Lock()
+	p := m.underway
+	m.mu.Unlock()
+	if p == nil {
+		return Progress{}, false
+	}
+	return p.get(), true
+}
 
 // SnapshotFrom returns the snapshot in which a handler, a deferred action or a freezer is called. There
 // is none during [Manager.Boot].

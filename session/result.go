@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -14,20 +15,16 @@ type Action uint8
 const (
 	Startup Action = iota
 	Shutdown
+	Deferred // a deferred action: see [Session.Defer]
 )
 
-func (a Action) String() string {
-	if a == Shutdown {
-		return "shutdown"
-	}
-	return "startup"
-}
+var actionNames = [...]string{"startup", "shutdown", "deferred"}
 
-func (a Action) verb() string {
-	if a == Shutdown {
-		return "shut down"
+func (a Action) String() string {
+	if int(a) < len(actionNames) {
+		return actionNames[a]
 	}
-	return "start up"
+	return fmt.Sprintf("Action(%d)", uint8(a))
 }
 
 // MarshalText makes an action readable in JSON.
@@ -35,14 +32,11 @@ func (a Action) MarshalText() ([]byte, error) { return []byte(a.String()), nil }
 
 // UnmarshalText reads what MarshalText wrote.
 func (a *Action) UnmarshalText(text []byte) error {
-	switch string(text) {
-	case "startup":
-		*a = Startup
-	case "shutdown":
-		*a = Shutdown
-	default:
+	i := slices.Index(actionNames[:], string(text))
+	if i < 0 {
 		return fmt.Errorf("unknown action %q: %w", text, ErrInvalid)
 	}
+	*a = Action(i)
 	return nil
 }
 
@@ -159,14 +153,30 @@ func (r *Result) Failed() []Record {
 	return failed
 }
 
-// AllErrors returns everything that went wrong as one error, or nil: Err first, then a [*HandlerError] for every
-// handler and deferred action that failed. It is what Boot and Snapshot return.
+// AllErrors returns everything that went wrong as one error, or nil: Err first, then a [*HandlerError]
+// for every handler and deferred action that failed and is not named in Err. It is what Boot and Snapshot return.
 func (r *Result) AllErrors() error {
 	errs := []error{r.Err, r.ObserverErr}
 	for _, each := range r.Failed() {
-		errs = append(errs, each.HandlerError())
+		if !named(r.Err, each) {
+			errs = append(errs, each.HandlerError())
+		}
 	}
 	return errors.Join(errs...)
+}
+
+// named reports whether the error of that record is somewhere in err.
+func named(err error, r Record) bool {
+	if h, ok := err.(*HandlerError); ok {
+		return h.ID == r.ID && h.Action == r.Action
+	}
+	switch e := err.(type) {
+	case interface{ Unwrap() error }:
+		return named(e.Unwrap(), r)
+	case interface{ Unwrap() []error }:
+		return slices.ContainsFunc(e.Unwrap(), func(each error) bool { return named(each, r) })
+	}
+	return false
 }
 
 type resultJSON struct {

@@ -92,7 +92,7 @@ func (op *operation) begin(reason func() error) error {
 	if op.ctx.Err() != nil {
 		return context.Cause(op.ctx)
 	}
-	if err := op.m.claim(); err != nil {
+	if err := op.m.claim(op.progress); err != nil {
 		return err
 	}
 	if err := reason(); err != nil {
@@ -179,12 +179,14 @@ func (op *operation) save() (booting, ok bool) {
 	}
 	op.enter(Freezing, 0)
 	booting, err := op.freeze()
+	op.result.Saved = booting || err == nil
+	part := ErrSave
 	if booting {
 		op.result.Start = time.Now()
+		part = ErrBoot
 	}
-	op.result.Saved = booting || err == nil
 	if err != nil {
-		op.fail(ErrSave, err)
+		op.fail(part, err)
 	}
 	return booting, err == nil
 }
@@ -304,10 +306,10 @@ func (op *operation) deferred(ctx context.Context, booting bool) {
 	if len(actions) == 0 {
 		return
 	}
-	op.enter(Deferred, len(actions))
+	op.enter(RunningDeferred, len(actions))
 	ctx = op.values(ctx, op.snapshot)
 	for _, a := range actions {
-		r := Record{ID: a.name, Action: Startup, Booting: booting, Start: time.Now()}
+		r := Record{ID: a.name, Action: Deferred, Booting: booting, Start: time.Now()}
 		op.emit(Event{Kind: HandlerBegins, Handler: r})
 		r.Err = op.runDeferred(ctx, a, booting)
 		r.Duration = time.Since(r.Start)

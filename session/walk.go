@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -25,12 +26,13 @@ type walk struct {
 	rollback bool
 	abort    bool // stop at the first failure
 
+	halted atomic.Bool // no further handler is called; set under mu
+
 	mu      sync.Mutex
 	lanes   []*lane
 	live    int           // lanes at work
 	idle    chan struct{} // closed when live comes to 0
-	halted  bool          // no further handler is called
-	failure error         // why, when it is
+	failure error         // why it is halted
 	state   []callState   // by position in list
 	timer   *time.Timer   // the watcher's
 	armed   time.Time     // when it goes off; zero when it does not
@@ -111,13 +113,16 @@ func batches(list []*entry, concurrent bool) []batch {
 func sameRank(a, b *entry) bool { return a.category == b.category && a.priority == b.priority }
 
 func (w *walk) runBatch(b batch) {
-	w.lanes = w.lanes[:0]
+	lanes := []lane{{w: w, next: b.from, end: b.to}}
 	if b.atOnce {
-		for i := b.from; i < b.to; i++ {
-			w.lanes = append(w.lanes, &lane{w: w, next: i, end: i + 1})
+		lanes = make([]lane, b.to-b.from)
+		for i := range lanes {
+			lanes[i] = lane{w: w, next: b.from + i, end: b.from + i + 1}
 		}
-	} else {
-		w.lanes = append(w.lanes, &lane{w: w, next: b.from, end: b.to})
+	}
+	w.lanes = make([]*lane, len(lanes))
+	for i := range lanes {
+		w.lanes[i] = &lanes[i]
 	}
 	w.live = len(w.lanes)
 	w.idle = make(chan struct{})
@@ -152,11 +157,9 @@ func (l *lane) leave() {
 	}
 }
 
-func (w *walk) stopped() bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.halted
-}
+func (w *walk) stopped() bool { return w.halted.Load() }
+
+func (w *walk) observed() bool { return len(w.m.observers) > 0 }
 
 func (w *walk) laneDone() {
 	w.mu.Lock()
@@ -171,7 +174,9 @@ func (w *walk) laneDone() {
 func (l *lane) step(i int) {
 	w := l.w
 	e := w.list[i]
-	w.emit(HandlerBegins, w.record(e, time.Now(), 0, nil))
+	if w.observed() {
+		w.emit(HandlerBegins, w.record(e, time.Now(), 0, nil))
+	}
 	if w.m.leftBehind(e.id) {
 		w.note(i, refused, w.record(e, time.Now(), 0, ErrStillRunning))
 		return
@@ -190,7 +195,7 @@ func (l *lane) begin(i int) *call {
 	defer w.mu.Unlock()
 	l.cur, l.curIndex = c, i
 	l.giveUp = c.start.Add(e.limit + w.m.grace)
-	if w.halted { // the caller gave up since
+	if w.stopped() { // the caller gave up since
 		l.giveUp = c.start.Add(w.m.grace)
 	}
 	w.armLocked(l.giveUp)
@@ -211,38 +216,63 @@ func (l *lane) done(c *call, err error) {
 	w := l.w
 	c.end()
 	now := time.Now()
-	w.mu.Lock()
-	lost := l.lost
-	if !lost { // else the watcher still reads it
-		l.cur = nil
-	}
-	w.mu.Unlock()
-	if lost {
-		w.m.returned(w, c, now.Sub(c.start), err)
-		return
-	}
 	if err != nil && c.overran(now) {
 		err = &OverrunError{Limit: c.e.limit, Err: err}
 	}
-	state := succeeded
-	if err != nil {
-		state = failed
+	r := w.record(c.e, c.start, now.Sub(c.start), err)
+	if !l.noteUnlessLost(r) {
+		w.m.returned(w, r)
+		return
 	}
-	w.note(l.curIndex, state, w.record(c.e, c.start, now.Sub(c.start), err))
+	w.tell(l.curIndex, r)
 }
 
-// note keeps what came of a call.
+// noteUnlessLost keeps what came of the lane's call, and reports false when the watcher has done so.
+func (l *lane) noteUnlessLost(r Record) bool {
+	w := l.w
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if l.lost {
+		return false
+	}
+	l.cur = nil
+	state := succeeded
+	if r.Err != nil {
+		state = failed
+	}
+	w.noteLocked(l.curIndex, state, r)
+	return true
+}
+
+// note keeps what came of a call, and tells of it.
 func (w *walk) note(i int, s callState, r Record) {
 	w.mu.Lock()
+	w.noteLocked(i, s, r)
+	w.mu.Unlock()
+	w.tell(i, r)
+}
+
+func (w *walk) noteLocked(i int, s callState, r Record) {
 	w.state[i] = s
 	w.result.Handlers = append(w.result.Handlers, r)
-	if r.Err != nil && w.abort && !w.halted {
-		w.halted, w.failure = true, r.HandlerError()
+	if r.Err != nil && w.abort {
+		w.haltLocked(r.HandlerError())
 	}
-	w.mu.Unlock()
+}
+
+// haltLocked keeps lanes from calling further handlers.
+func (w *walk) haltLocked(why error) {
+	if w.halted.CompareAndSwap(false, true) {
+		w.failure = why
+	}
+}
+
+func (w *walk) tell(i int, r Record) {
 	w.m.setLast(w.list[i], r)
 	w.progress.step(r.Err != nil)
-	w.emit(HandlerDone, r)
+	if w.observed() {
+		w.emit(HandlerDone, r)
+	}
 }
 
 // watch waits until all lanes are done, or left behind.
@@ -266,9 +296,7 @@ func (w *walk) watch() {
 func (w *walk) giveUp(cause error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if !w.halted {
-		w.halted, w.failure = true, cause
-	}
+	w.haltLocked(cause)
 	limit := time.Now().Add(w.m.grace)
 	for _, l := range w.lanes {
 		if l.cur != nil && limit.Before(l.giveUp) {
@@ -335,9 +363,6 @@ func (w *walk) record(e *entry, start time.Time, d time.Duration, err error) Rec
 }
 
 func (w *walk) emit(kind EventKind, r Record) {
-	if len(w.m.observers) == 0 {
-		return
-	}
 	err := w.m.emit(Event{Kind: kind, Session: w.session.id, Progress: w.progress.get(), Handler: r})
 	if err == nil {
 		return
