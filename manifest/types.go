@@ -5,8 +5,8 @@ import "time"
 // Manifest is one checked seance.yaml: plain values, every default filled in,
 // every relative path made absolute. It is immutable once read.
 type Manifest struct {
-	// Path is the absolute path of the file it was read from, "" when it was
-	// made in memory.
+	// Path is the absolute path of the file it was read from, what Parse was
+	// given as path, or "" when it was made in memory.
 	Path string
 	// Source is the file as it was read. It is kept with every saved image.
 	Source []byte
@@ -15,6 +15,8 @@ type Manifest struct {
 	Name string
 	// Categories are the user's own, in the order of the file. The five that
 	// every image has (system, network, gui, tools, user) are not among them.
+	// One may follow another that stands later: CategoryOrder gives the order
+	// in which they are created.
 	Categories []Category
 	// Services and Hooks stand in the order of the file. That order is the
 	// order of registration: services first, then hooks.
@@ -129,3 +131,6 @@ const (
 	DefaultRestartMaxDelay   = 30 * time.Second
 	DefaultRestartResetAfter = 10 * time.Second
 )
+
+// MaxPriority is the greatest priority; -MaxPriority is the least.
+const MaxPriority = 1_000_000

@@ -1,0 +1,230 @@
+package manifest
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// field is one key of a mapping: its name and how its value gets into v. The
+// tables of fields are all that the code knows of keys; the schema and the
+// documentation are tested against them.
+type field[T any] struct {
+	key    string
+	decode func(d *decoder, p place, n *node, v *T)
+}
+
+// decoder turns the tree into values and remembers where they stood.
+type decoder struct {
+	src  *source
+	dir  string // the manifest's folder; "" if unknown
+	errs Errors
+	// at holds where the value of a path stands; for mappings, lists and missing
+	// values where its key does.
+	at map[string]pos
+	// faulty holds the paths of values that were refused, and all above them:
+	// that such a value is missing is no news.
+	faulty map[string]bool
+}
+
+// fail reports a mistake in the value of p, at a place of its own.
+func (d *decoder) fail(p place, at pos, hint, format string, args ...any) {
+	d.errs = append(d.errs, d.src.errorAt(at, fmt.Sprintf(format, args...), hint))
+	d.spoil(p.path)
+}
+
+func (d *decoder) spoil(path string) {
+	for ; path != "" && !d.faulty[path]; path = parentPath(path) {
+		d.faulty[path] = true
+	}
+	d.faulty[""] = true
+}
+
+// report is what the checks call: it finds the place's position.
+func (d *decoder) report(p place, msg, hint string) {
+	if d.faulty[p.path] {
+		return
+	}
+	path := p.path
+	at, ok := d.at[path]
+	for !ok && path != "" {
+		path = parentPath(path)
+		at, ok = d.at[path]
+	}
+	d.errs = append(d.errs, d.src.errorAt(at, msg, hint))
+}
+
+// wrongType reports that the value is not what it must be.
+func (d *decoder) wrongType(p place, n *node, want, hint string) {
+	d.fail(p, d.position(p, n), hint, "%s must be %s, not %s", p, want, n.describe())
+}
+
+// position is where a mistake in a value is shown.
+func (d *decoder) position(p place, n *node) pos {
+	if at, ok := d.at[p.path]; ok {
+		return at
+	}
+	return n.at
+}
+
+// entries returns the entries of a mapping and reports what is no mapping,
+// keys given twice and keys without a value.
+func (d *decoder) entries(p place, n *node, hint string) []pair {
+	if n.kind != kindMapping {
+		d.wrongType(p, n, "a mapping", hint)
+		return nil
+	}
+	first := make(map[string]pos, len(n.pairs))
+	list := make([]pair, 0, len(n.pairs))
+	for _, e := range n.pairs {
+		if at, twice := first[e.key]; twice {
+			d.fail(p, e.at, fmt.Sprintf("it is on line %d already", at.line), "duplicate key %q in %s", e.key, p)
+			continue
+		}
+		first[e.key] = e.at
+		list = append(list, e)
+	}
+	return list
+}
+
+// mark remembers where a value stands.
+func (d *decoder) mark(p place, e pair) {
+	d.at[p.path] = e.at
+	if e.value.isScalar() && e.value.kind != kindNull {
+		d.at[p.path] = e.value.at
+	}
+}
+
+// missing reports a key that has no value.
+func (d *decoder) missing(p place, e pair) bool {
+	if e.value.kind != kindNull {
+		return false
+	}
+	d.fail(p, e.at, "give it one, or remove the key", "%s has no value", p)
+	return true
+}
+
+// decodeFields decodes a mapping whose keys are known.
+func decodeFields[T any](d *decoder, p place, n *node, hint string, fields []field[T], v *T) {
+	for _, e := range d.entries(p, n, hint) {
+		f := findField(fields, e.key)
+		if f == nil {
+			d.unknownKey(p, e, fieldKeys(fields))
+			continue
+		}
+		c := p.key(e.key)
+		d.mark(c, e)
+		if !d.missing(c, e) {
+			f.decode(d, c, e.value, v)
+		}
+	}
+}
+
+func findField[T any](fields []field[T], key string) *field[T] {
+	for i := range fields {
+		if fields[i].key == key {
+			return &fields[i]
+		}
+	}
+	return nil
+}
+
+func fieldKeys[T any](fields []field[T]) []string {
+	keys := make([]string, len(fields))
+	for i, f := range fields {
+		keys[i] = f.key
+	}
+	return keys
+}
+
+// unknownKey reports a key with the one that was meant, if that can be told.
+// The key that was meant then counts as given.
+func (d *decoder) unknownKey(p place, e pair, known []string) {
+	if p.path == "" && strings.HasPrefix(e.key, "x-") {
+		return // the user's own: a place for anchors
+	}
+	hint, meant := "known are "+strings.Join(known, ", "), e.key
+	if near := closest(e.key, known); near != "" {
+		hint, meant = fmt.Sprintf("did you mean %q?", near), near
+	} else if near, why := foreignKey(e.key, known); near != "" {
+		hint, meant = why, near
+	}
+	if p.path == "" {
+		d.fail(p.key(meant), e.at, hint, "unknown key %q", e.key)
+		return
+	}
+	d.fail(p.key(meant), e.at, hint, "unknown key %q in %s", e.key, p)
+}
+
+func (d *decoder) text(p place, n *node) (string, bool) {
+	switch n.kind {
+	case kindString:
+		return n.text, true
+	case kindNumber, kindBool:
+		d.wrongType(p, n, "a string", fmt.Sprintf("write %q", n.text))
+	default:
+		d.wrongType(p, n, "a string", "")
+	}
+	return "", false
+}
+
+func (d *decoder) boolean(p place, n *node, v *bool) {
+	switch {
+	case n.kind == kindBool:
+		*v = strings.EqualFold(n.text, "true")
+	case n.kind == kindString && (n.text == "yes" || n.text == "on"):
+		d.wrongType(p, n, "true or false", "write true")
+	case n.kind == kindString && (n.text == "no" || n.text == "off"):
+		d.wrongType(p, n, "true or false", "write false")
+	default:
+		d.wrongType(p, n, "true or false", "")
+	}
+}
+
+// integer takes plain decimals only: what 010 or 1_000 is depends on the
+// version of YAML.
+func (d *decoder) integer(p place, n *node, v *int) {
+	if n.kind != kindNumber {
+		hint := ""
+		if _, err := strconv.Atoi(n.text); err == nil {
+			hint = "remove the quotes"
+		} else if errors.Is(err, strconv.ErrRange) {
+			hint = fmt.Sprintf("%s is too large", n.text)
+		}
+		d.wrongType(p, n, "a whole number", hint)
+		return
+	}
+	i, err := strconv.Atoi(n.text)
+	if err != nil || strconv.Itoa(i) != n.text {
+		d.fail(p, d.position(p, n), "write plain decimal digits", "%s must be a whole number, not %s", p, n.text)
+		return
+	}
+	*v = i
+}
+
+// resolve makes a path of the file one that does not depend on where seance was
+// started.
+func (d *decoder) resolve(path string) string {
+	if filepath.IsAbs(path) || d.dir == "" {
+		return filepath.Clean(path)
+	}
+	return filepath.Join(d.dir, path)
+}
+
+func (d *decoder) path(p place, n *node) (string, bool) {
+	text, ok := d.text(p, n)
+	if !ok {
+		return "", false
+	}
+	switch {
+	case text == "":
+		d.fail(p, n.at, "the manifest's own folder is .", "%s is empty", p)
+	case text == "~" || strings.HasPrefix(text, "~/"):
+		d.fail(p, n.at, "~ is not expanded: write the whole path", "%s starts with ~", p)
+	default:
+		return d.resolve(text), true
+	}
+	return "", false
+}

@@ -1,0 +1,54 @@
+package manifest
+
+import (
+	"fmt"
+	"slices"
+)
+
+// foreignKey explains a key that other supervisors have, or that belongs into
+// another mapping, and tells which known key comes nearest to it; both are "" if
+// there is nothing to say. known are the keys of the mapping where it was found.
+func foreignKey(key string, known []string) (meant, hint string) {
+	for _, f := range foreignKeys {
+		if slices.Contains(f.theirs, key) && slices.Contains(known, f.where) {
+			return f.where, f.hint
+		}
+	}
+	for _, n := range nestedKeys {
+		if slices.Contains(n.keys, key) && slices.Contains(known, n.where) {
+			return n.parent, fmt.Sprintf("it stands below %q", n.parent)
+		}
+	}
+	return "", ""
+}
+
+// foreignKeys are read only. An entry holds where the key named where is known.
+var foreignKeys = []struct {
+	theirs []string
+	where  string
+	hint   string
+}{
+	{[]string{"processes", "programs", "process", "program"}, "services", `in seance.yaml it is "services"`},
+	{[]string{"version"}, "services", "a manifest has no version: remove it"},
+	{[]string{"cmd", "exec", "run", "entrypoint", "args"}, "command", `in seance.yaml it is "command"`},
+	{[]string{"command", "start", "stop"}, "startup", `a hook has "startup" and "shutdown"`},
+	{[]string{"environment"}, "env", `in seance.yaml it is "env"`},
+	{[]string{"cwd", "dir", "directory", "working_dir", "working_directory"}, "workdir", `in seance.yaml it is "workdir"`},
+	{[]string{"tty", "is_tty", "pty"}, "terminal", `in seance.yaml it is "terminal"`},
+	{[]string{"healthcheck", "readiness_probe", "readiness"}, "ready", `in seance.yaml it is "ready"`},
+	{[]string{"availability", "autorestart", "startretries"}, "restart", `in seance.yaml it is "restart"`},
+	{[]string{"stop_signal", "stopsignal", "stop_grace_period", "stopwaitsecs"}, "shutdown", `in seance.yaml it is "shutdown"`},
+	{[]string{"depends_on", "after", "before", "requires"}, "priority", `what starts first has another "category" or a lower "priority"`},
+}
+
+// nestedKeys are read only. An entry holds where the key named where is known
+// too: a hook has no such "shutdown".
+var nestedKeys = []struct {
+	parent, where string
+	keys          []string
+}{
+	{"services", "hooks", []string{"command", "workdir", "env", "category", "priority", "terminal", "ready", "restart", "shutdown"}},
+	{"ready", "restart", []string{"tcp", "http", "log", "exit", "timeout"}},
+	{"restart", "ready", []string{"policy", "delay", "max_delay", "reset_after"}},
+	{"shutdown", "restart", []string{"signal", "grace"}},
+}

@@ -1,0 +1,21 @@
+package manifest
+
+// Limits of a manifest's text. They are far above what people write (a thousand
+// services fit) and keep the time and memory that a hostile text can take small.
+const (
+	// MaxSize is the largest manifest in bytes.
+	MaxSize = 1 << 20
+	// maxEntries bounds the keys of one mapping: the YAML parser's time grows
+	// with their square.
+	maxEntries = 4096
+	// maxDepth bounds how deep values nest.
+	maxDepth = 32
+	// maxAnchors bounds the anchors of one text.
+	maxAnchors = 1000
+	// maxValues bounds all values together, each alias counted with all that
+	// it stands for ("billion laughs").
+	maxValues = 200_000
+	// MaxNameLength is the longest name of an image, a service, a hook or a
+	// category, in bytes.
+	MaxNameLength = 64
+)
