@@ -45,8 +45,8 @@ main() {
 # copy for this boot, because it takes longer than all the rest together.
 usable() {
 	local path=$1 version stamp
-	[ -n "$path" ] && [ -x "$path" ] || return 1
-	version=$("$path" --version 2>/dev/null | sed -n 's/^Version: *//p') || return 1
+	[ -x "$path" ] || return 1
+	version=$(version_of "$path")
 	at_least "$version" "$need" || return 1
 	stamp="$path $version $(cat /proc/sys/kernel/random/boot_id 2>/dev/null || uname -r)"
 	if [ "$(cat "$prefix/checked" 2>/dev/null)" != "$stamp" ]; then
@@ -58,6 +58,8 @@ usable() {
 		echo "criu: set SEANCE_CRIU=$path for seance to find it" >&2
 	fi
 }
+
+version_of() { "$1" --version 2>/dev/null | sed -n 's/^Version: *//p' || true; }
 
 # at_least A B: A is the same version as B or a later one.
 at_least() {
@@ -79,6 +81,9 @@ install_locked() {
 	if usable "$criu"; then
 		return
 	fi
+	if at_least "$(version_of "$criu")" "$need"; then
+		fail_check # another copy of it would fail as well
+	fi
 	rm -rf "$prefix"/work.* # left by one that was killed
 	work=$(mktemp -d "$prefix/work.XXXXXX")
 	trap 'rm -rf "$work"' EXIT
@@ -86,7 +91,11 @@ install_locked() {
 
 	fetch
 	unpack
-	usable "$criu" || fail "CRIU $(package_version) is unpacked in $prefix, but \`$criu check\` says:" \
+	usable "$criu" || fail_check
+}
+
+fail_check() {
+	fail "CRIU $(version_of "$criu") does not work on this machine; \`$criu check\` says:" \
 		"$("$criu" check 2>&1 | tail -n 5)"
 }
 
