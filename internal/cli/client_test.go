@@ -1,0 +1,319 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/seancehq/seance/api"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func shop(name string) api.Image {
+	return api.Image{Name: name, State: api.StateRunning, Freezer: api.FreezerCRIU, PID: 4711,
+		Session: "s1", Started: time.Now().Add(-90 * time.Second), Services: 3, Ready: 3, From: "sha256:1a2b3c4d5e6f7a8b"}
+}
+
+func only(img api.Image) map[string]http.HandlerFunc {
+	return map[string]http.HandlerFunc{"GET /v1/image": answer(img)}
+}
+
+// with adds a route to those of an image.
+func with(img api.Image, pattern string, h http.HandlerFunc) map[string]http.HandlerFunc {
+	routes := only(img)
+	routes[pattern] = h
+	return routes
+}
+
+func (got printed) want(t *testing.T, status int, stdout, stderr string) {
+	t.Helper()
+	if got.status != status || got.stdout != stdout || got.stderr != stderr {
+		t.Errorf("exit status %d, want %d\n--- stdout\n%s--- want\n%s--- stderr\n%s--- want\n%s",
+			got.status, status, got.stdout, stdout, got.stderr, stderr)
+	}
+}
+
+func TestLs(t *testing.T) {
+	p := newPlace(t)
+	p.run("ls").want(t, exitOK, "NAME  STATE  READY  AGE  PID  FREEZER  FROM\n", "")
+
+	p.serve("shop", only(shop("shop")))
+	trial := shop("trial")
+	trial.State, trial.Ready, trial.Freezer, trial.From, trial.PID = api.StateBooting, 1, api.FreezerRespawn, "", 5
+	p.serve("trial", only(trial))
+	p.run("ls").want(t, exitOK, `NAME   STATE    READY  AGE   PID  FREEZER  FROM
+shop   running    3/3   1m  4711  criu     sha256:1a2b3c4d5e6f
+trial  booting    1/3   1m     5  respawn  -
+`, "")
+}
+
+func TestLsJSON(t *testing.T) {
+	p := newPlace(t)
+	p.run("ls", "--json").want(t, exitOK, "[]\n", "")
+
+	p.serve("shop", only(shop("shop")))
+	var got []api.Image
+	out := p.run("--json", "ls")
+	if err := json.Unmarshal([]byte(out.stdout), &got); err != nil || len(got) != 1 || got[0].Name != "shop" || got[0].PID != 4711 {
+		t.Errorf("got %s (%v), want a list of the image", out.stdout, err)
+	}
+}
+
+func TestWhichImage(t *testing.T) {
+	p := newPlace(t)
+	services := func(name string) map[string]http.HandlerFunc {
+		return with(shop(name), "GET /v1/services", answer([]api.Service{{Name: "of-" + name}}))
+	}
+	about := func(name string, args ...string) {
+		t.Helper()
+		got := p.run(append(args, "ps")...)
+		if got.status != exitOK || !strings.Contains(got.stdout, "of-"+name) {
+			t.Errorf("seance %s ps: status %d, %s%s; want it to be about %s", args, got.status, got.stdout, got.stderr, name)
+		}
+	}
+	p.run("ps").want(t, exitNotFound, "", "seance: no such live image: nothing is live; start one with: seance up\n")
+	p.run("ps", "-i", "shop").want(t, exitNotFound, "", "seance: no such live image: shop\n")
+
+	p.serve("shop", services("shop"))
+	about("shop")
+	p.run("ps", "-i", "nope").want(t, exitNotFound, "", "seance: no such live image: nope; live: shop\n")
+
+	p.serve("trial", services("trial"))
+	p.run("ps").want(t, exitNotFound, "", "seance: no such live image: several are live, say which with --image: shop, trial\n")
+	about("trial", "--image", "trial")
+	p.env[api.EnvImage] = "trial"
+	about("trial")
+	about("shop", "-i", "shop")
+	delete(p.env, api.EnvImage)
+
+	p.writeManifest("name: trial\nservices: {a: {command: [sleep, \"1\"]}}\n")
+	about("trial")
+}
+
+func TestPs(t *testing.T) {
+	p := newPlace(t)
+	p.serve("shop", with(shop("shop"), "GET /v1/services", answer([]api.Service{
+		{Name: "db", State: "running", Ready: true, PID: 7, UptimeMS: 65_000, Command: []string{"redis-server", "--port", "7000"}},
+		{Name: "counter", State: "running", PID: 1234, UptimeMS: 1500, Restarts: 2, Exit: "exit status 1", Command: []string{"sh", "-c", "while :; do\n :; done"}},
+		{Name: "web", State: "failed", Exit: "killed", Error: "cannot start service \"web\": no such program", Command: []string{"wbe"}},
+	})))
+	p.run("ps").want(t, exitOK, `SERVICE  STATE     PID  UPTIME  RESTARTS  LAST EXIT      COMMAND
+db       ready       7      1m         0  -              redis-server --port 7000
+counter  running  1234      1s         2  exit status 1  sh -c $'while :; do\n :; done'
+web      failed      -       -         0  killed         wbe
+`, "seance: web: cannot start service \"web\": no such program\n")
+}
+
+func TestList(t *testing.T) {
+	p := newPlace(t)
+	link := api.Handler{ID: "link", Kind: "seance", Category: "system", Priority: 10,
+		LastStartup: &api.HandlerRun{Action: "startup", Booting: true, DurationMS: 0.25}}
+	web := api.Handler{ID: "web", Kind: "service", Category: "user", Priority: 100,
+		LastStartup:  &api.HandlerRun{Action: "startup", DurationMS: 1240, Error: "not ready within 1s"},
+		LastShutdown: &api.HandlerRun{Action: "shutdown", DurationMS: 12}}
+	p.serve("shop", with(shop("shop"), "GET /v1/handlers",
+		answer(api.Handlers{Startup: []api.Handler{link, web}, Shutdown: []api.Handler{web, link}})))
+	p.run("list").want(t, exitOK, `START-UP  KIND     CATEGORY  PRIORITY  LAST                                        TOOK
+link      seance   system          10  booting                                  0.25 ms
+web       service  user           100  continuing, failed: not ready within 1s    1.2 s
+
+SHUT-DOWN  KIND     CATEGORY  PRIORITY  LAST     TOOK
+web        service  user           100  saving  12 ms
+link       seance   system          10  -           -
+`, "")
+}
+
+func logLines() []any {
+	at := time.Date(2026, 1, 2, 3, 4, 5, 678_000_000, time.UTC)
+	return []any{
+		api.LogLine{Time: at, Service: "web", Stream: "stdout", Text: "listening"},
+		api.LogLine{Time: at, Service: "counter", Stream: "pty", Text: "> ", Partial: true},
+		api.LogLine{Time: at, Service: "counter", Stream: "pty", Text: "1"},
+		api.LogLine{Time: at, Service: "web", Stream: "stderr", Text: "half", Partial: true},
+		api.LogLine{Time: at, Service: "counter", Stream: "seance", Text: "ended: exit status 1"},
+		api.LogLine{Time: at, Service: "counter", Stream: "pty", Text: "no end", Partial: true},
+	}
+}
+
+func TestLogs(t *testing.T) {
+	p := newPlace(t)
+	var query string
+	p.serve("shop", with(shop("shop"), "GET /v1/logs", func(w http.ResponseWriter, r *http.Request) {
+		query = r.URL.Query().Encode()
+		answer(logLines()...)(w, r)
+	}))
+	p.run("logs").want(t, exitOK, `web | listening
+counter | > 1
+web     | half
+counter | [ended: exit status 1]
+counter | no end
+`, "")
+	if want := "follow=false&tail=-1"; query != want {
+		t.Errorf("asked for %s, want %s", query, want)
+	}
+	p.run("logs", "-f", "-n", "5", "counter").want(t, exitOK, "listening\n> 1\nhalf\n[ended: exit status 1]\nno end\n", "")
+	if want := "follow=true&service=counter&tail=5"; query != want {
+		t.Errorf("asked for %s, want %s", query, want)
+	}
+}
+
+func TestLogsWithTimesAndAsJSON(t *testing.T) {
+	p := newPlace(t)
+	p.serve("shop", with(shop("shop"), "GET /v1/logs", answer(logLines()[0])))
+	at := time.Date(2026, 1, 2, 3, 4, 5, 678_000_000, time.UTC).Local().Format(logTime)
+	p.run("logs", "--timestamps").want(t, exitOK, at+" web | listening\n", "")
+	p.run("logs", "--json").want(t, exitOK,
+		`{"time":"2026-01-02T03:04:05.678Z","service":"web","stream":"stdout","text":"listening"}`+"\n", "")
+}
+
+func saved() api.SnapshotResult {
+	return api.SnapshotResult{Outcome: api.Continuing, FrozenMS: 51.3, TotalMS: 80,
+		Saved: &api.SavedInfo{Ref: "shop:latest", Digest: "sha256:1a2b3c4d5e6f7a8b", Size: 9541222, Freezer: "criu"}}
+}
+
+func result(r api.SnapshotResult) []any {
+	return []any{
+		api.Event{Type: api.EventStage, Message: "freezing"},
+		api.Event{Type: api.EventResult, Snapshot: &r},
+	}
+}
+
+func TestSnapshot(t *testing.T) {
+	quit := saved()
+	quit.Outcome = api.Quit
+	cold := saved()
+	cold.FrozenMS = 0
+	failed := api.SnapshotResult{Outcome: api.Failed, Error: "the disk is full"}
+	partly := saved()
+	partly.Handlers = []api.HandlerRun{{ID: "web"}, {ID: "warm-up", Action: "startup", Error: "exit status 1"}}
+
+	for name, tc := range map[string]struct {
+		args   []string
+		asked  api.SnapshotRequest
+		result api.SnapshotResult
+		want   printed
+	}{
+		"saved": {[]string{"snapshot"}, api.SnapshotRequest{Save: true}, saved(),
+			printed{exitOK, "saved shop:latest  sha256:1a2b3c4d5e6f  9.1 MiB; programs stood still for 51 ms\n", ""}},
+		"saved cold": {[]string{"snapshot"}, api.SnapshotRequest{Save: true}, cold,
+			printed{exitOK, "saved shop:latest  sha256:1a2b3c4d5e6f  9.1 MiB\n", ""}},
+		"saved and quit": {[]string{"snapshot", "--quit", "shop:x"}, api.SnapshotRequest{Save: true, Quit: true, Ref: "shop:x"}, quit,
+			printed{exitOK, "saved shop:latest  sha256:1a2b3c4d5e6f  9.1 MiB; shop has quit\n", ""}},
+		"quiet": {[]string{"snapshot", "-q"}, api.SnapshotRequest{Save: true}, saved(), printed{exitOK, "", ""}},
+		"quit":  {[]string{"quit"}, api.SnapshotRequest{Quit: true}, api.SnapshotResult{Outcome: api.Quit}, printed{exitOK, "", ""}},
+		"failed": {[]string{"snapshot"}, api.SnapshotRequest{Save: true}, failed,
+			printed{exitFailed, "", "seance: cannot save image \"shop\": the disk is full; it goes on\n"}},
+		"a handler failed": {[]string{"snapshot", "-q"}, api.SnapshotRequest{Save: true}, partly,
+			printed{exitPartly, "", "seance: startup of warm-up: exit status 1\n"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPlace(t)
+			var asked api.SnapshotRequest
+			p.serve("shop", with(shop("shop"), "POST /v1/snapshot", func(w http.ResponseWriter, r *http.Request) {
+				_ = json.NewDecoder(r.Body).Decode(&asked)
+				answer(result(tc.result)...)(w, r)
+			}))
+			p.run(tc.args...).want(t, tc.want.status, tc.want.stdout, tc.want.stderr)
+			if asked != tc.asked {
+				t.Errorf("asked for %+v, want %+v", asked, tc.asked)
+			}
+		})
+	}
+}
+
+func TestSnapshotJSON(t *testing.T) {
+	p := newPlace(t)
+	p.serve("shop", with(shop("shop"), "POST /v1/snapshot", answer(result(saved())...)))
+	var got api.SnapshotResult
+	out := p.run("snapshot", "--json")
+	if err := json.Unmarshal([]byte(out.stdout), &got); err != nil || got.Outcome != api.Continuing || got.Saved == nil {
+		t.Errorf("got %s (%v), want the result", out.stdout, err)
+	}
+}
+
+// A program inside compares the whole output with one word.
+func TestSnapshotInside(t *testing.T) {
+	for _, outcome := range []api.Outcome{api.Continuing, api.Booting} {
+		p := newPlace(t)
+		socket := p.home.Dir + "/inside.sock"
+		p.env[api.EnvSocket], p.env[api.EnvImage] = socket, "shop"
+		r := saved()
+		r.Outcome = outcome
+		p.listen(socket, with(shop("shop"), "POST /v1/snapshot", answer(result(r)...)))
+		p.run("snapshot").want(t, exitOK, string(outcome)+"\n", "")
+		p.run("snapshot", "-i", "shop").want(t, exitOK, string(outcome)+"\n", "")
+		p.run("snapshot", "-i", "other").want(t, exitNotFound, "", "seance: no such live image: other\n")
+	}
+}
+
+func TestErrorsOfTheImage(t *testing.T) {
+	for name, tc := range map[string]struct {
+		http int
+		err  api.Error
+		want printed
+	}{
+		"busy": {409, api.Error{Code: api.CodeBusy, Message: "another snapshot is being made"},
+			printed{exitBusy, "", "seance: another snapshot is being made\n"}},
+		"bad": {400, api.Error{Code: api.CodeBad, Message: "no"}, printed{exitUsage, "", "seance: no\n"}},
+		"detail": {500, api.Error{Code: api.CodeCannot, Message: "cannot freeze", Detail: "line 1\nline 2\n"},
+			printed{exitFailed, "", "seance: cannot freeze\n  line 1\n  line 2\n"}},
+		"gone": {410, api.Error{Code: api.CodeNotAlive, Message: "shop has died"},
+			printed{exitNotFound, "", "seance: shop has died\n"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPlace(t)
+			p.serve("shop", with(shop("shop"), "POST /v1/snapshot", refuse(tc.http, tc.err)))
+			p.run("snapshot").want(t, tc.want.status, tc.want.stdout, tc.want.stderr)
+		})
+	}
+}
+
+func TestSnapshotWithoutResult(t *testing.T) {
+	p := newPlace(t)
+	p.serve("shop", with(shop("shop"), "POST /v1/snapshot", answer(api.Event{Type: api.EventStage})))
+	p.run("snapshot").want(t, exitFailed, "",
+		"seance: cannot save image \"shop\": cannot learn the snapshot's result: unexpected EOF\n")
+}
+
+func TestInterruptedSnapshot(t *testing.T) {
+	p := newPlace(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	p.serve("shop", with(shop("shop"), "POST /v1/snapshot", func(w http.ResponseWriter, r *http.Request) {
+		_ = json.NewDecoder(r.Body).Decode(new(api.SnapshotRequest))
+		cancel()
+		<-r.Context().Done()
+	}))
+	p.runContext(ctx, "snapshot").want(t, exitInterrupted, "",
+		"seance: interrupted; what shop was asked to do goes on in the background\n")
+}
+
+func TestWrongUsage(t *testing.T) {
+	for _, tc := range []struct{ args, stderr string }{
+		{"sanpshot", "no such command: seance sanpshot; did you mean snapshot?; see: seance --help"},
+		{"image rmm", "no such command: seance image rmm; did you mean rm?; see: seance image --help"},
+		{"ls --nope", "unknown flag: --nope; see: seance ls --help"},
+		{"ls more", "unknown command \"more\" for \"seance ls\"; see: seance ls --help"},
+		{"boot", "accepts 1 arg(s), received 0; see: seance boot --help"},
+		{"snapshot Shop", "\"Shop\" is not an image name: names are lower case: \"shop\"; see: seance snapshot --help"},
+		{"up --freezer ice", "no such freezer: \"ice\"; there are criu and respawn; see: seance up --help"},
+		{"ps -i ../x", "\"../x\" is not an image name: a name is lower-case letters and digits, with \".\", \"_\" or \"-\" between them"},
+		{"ps -i shop:x", "\"shop:x\" is not a live image's name: a live image has no tag"},
+	} {
+		t.Run(tc.args, func(t *testing.T) {
+			newPlace(t).run(strings.Fields(tc.args)...).want(t, exitUsage, "", "seance: "+tc.stderr+"\n")
+		})
+	}
+}
+
+func TestVersion(t *testing.T) {
+	got := newPlace(t).run("version")
+	if got.status != exitOK || !strings.HasPrefix(got.stdout, "seance v0-test (go") {
+		t.Errorf("got %+v", got)
+	}
+}

@@ -1,0 +1,74 @@
+package cli
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/seancehq/seance/api"
+)
+
+func (a *app) psCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "ps",
+		Short: "List the services of a live image",
+		RunE:  func(cmd *cobra.Command, _ []string) error { return a.ps(cmd.Context()) },
+	}
+}
+
+func (a *app) ps(ctx context.Context) error {
+	t, err := a.connect(ctx)
+	if err != nil {
+		return err
+	}
+	services, err := t.Services(ctx)
+	if err != nil {
+		return err
+	}
+	if a.json {
+		return a.printJSON(orEmpty(services))
+	}
+	return a.printServices(services)
+}
+
+func (a *app) printServices(services []api.Service) error {
+	t := newTable("SERVICE", "STATE", "PID", "UPTIME", "RESTARTS", "LAST EXIT", "COMMAND").
+		alignRight("PID", "UPTIME", "RESTARTS").limit(a.width(a.stdout))
+	for _, s := range services {
+		t.row(s.Name, serviceState(s), number(s.PID), uptime(s), strconv.Itoa(s.Restarts), s.Exit, commandLine(s.Command))
+	}
+	if err := t.write(a.stdout); err != nil {
+		return err
+	}
+	for _, s := range services {
+		if s.Error != "" {
+			a.warn("%s: %s", s.Name, s.Error)
+		}
+	}
+	return nil
+}
+
+// serviceState tells a service that runs from one that is ready too.
+func serviceState(s api.Service) string {
+	if s.Ready && s.State == "running" {
+		return "ready"
+	}
+	return s.State
+}
+
+func uptime(s api.Service) string {
+	if s.PID == 0 {
+		return ""
+	}
+	return age(time.Duration(s.UptimeMS * float64(time.Millisecond)))
+}
+
+// orEmpty is all, but never nil: an empty list is [] in JSON.
+func orEmpty[T any](all []T) []T {
+	if all == nil {
+		return []T{}
+	}
+	return all
+}

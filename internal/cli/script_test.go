@@ -1,0 +1,121 @@
+package cli
+
+import (
+	"context"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// The scripts in testdata/script run the real command, the static binary that
+// users run.
+
+func TestScript(t *testing.T) { runScripts(t, "testdata/script") }
+
+func runScripts(t *testing.T, dir string) {
+	bin := buildSeance(t)
+	testscript.Run(t, testscript.Params{
+		Dir: dir,
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("PATH", bin+string(os.PathListSeparator)+e.Getenv("PATH"))
+			home := filepath.Join(e.WorkDir, "home")
+			e.Setenv("SEANCE_HOME", home)
+			e.Defer(func() { endImages(t, bin, home) })
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits":    exits,
+			"until":    until,
+			"freeport": freePort,
+		},
+	})
+}
+
+// buildSeance builds the command and returns its folder.
+func buildSeance(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	cmd := exec.Command("go", "build", "-trimpath", "-o", filepath.Join(dir, "seance"), "github.com/seancehq/seance/cmd/seance")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("cannot build seance: %v\n%s", err, out)
+	}
+	return dir
+}
+
+// endImages ends what a script that failed left live.
+func endImages(t *testing.T, bin, home string) {
+	records, _ := filepath.Glob(filepath.Join(home, "live", "*", "live.json"))
+	for _, record := range records {
+		name := filepath.Base(filepath.Dir(record))
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		out, err := exec.CommandContext(ctx, filepath.Join(bin, "seance"), "quit", "--home", home, "-i", name).CombinedOutput()
+		cancel()
+		if err != nil {
+			t.Logf("cannot end image %s: %v\n%s", name, err, out)
+		}
+	}
+}
+
+// exits STATUS PROGRAM ARGS… runs a program and checks its exit status.
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits STATUS PROGRAM ARGS...")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	err = ts.Exec(args[1], args[2:]...)
+	if got := statusOf(err); got != want {
+		ts.Fatalf("exit status %d, want %d (%v)", got, want, err)
+	}
+}
+
+func statusOf(err error) int {
+	if err == nil {
+		return 0
+	}
+	if exit, ok := err.(*exec.ExitError); ok {
+		return exit.ExitCode()
+	}
+	return -1
+}
+
+// untilLimit is how long a script waits for what must happen.
+const untilLimit = 20 * time.Second
+
+// [!] until PROGRAM ARGS… runs a program again and again until it exits 0, or
+// with "!" until it does not.
+func until(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) == 0 {
+		ts.Fatalf("usage: [!] until PROGRAM ARGS...")
+	}
+	for deadline := time.Now().Add(untilLimit); ; time.Sleep(20 * time.Millisecond) {
+		err := ts.Exec(args[0], args[1:]...)
+		if (err != nil) == neg {
+			return
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("%s: still not so after %s (%v)", strings.Join(args, " "), untilLimit, err)
+		}
+	}
+}
+
+// freeport VARIABLE sets a variable to the number of a TCP port that is free.
+func freePort(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: freeport VARIABLE")
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	defer l.Close()
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	ts.Check(err)
+	ts.Setenv(args[0], port)
+}

@@ -1,0 +1,150 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/seancehq/seance/api"
+	"github.com/seancehq/seance/manifest"
+)
+
+func (a *app) upCommand() *cobra.Command {
+	var file, name, freezer string
+	cmd := &cobra.Command{
+		Use:   "up",
+		Short: "Boot the image that a manifest describes",
+		Long: `Boot the image that a manifest describes: start its services and hooks in
+the order of the start-up list, and return when all are ready. The image goes
+on in the background.`,
+		Example: `  seance up
+  seance up -f examples/shop --name staging`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := checkFreezer(freezer); err != nil {
+				return usageIn(cmd, err)
+			}
+			return a.up(cmd.Context(), file, name, freezer)
+		},
+	}
+	cmd.Flags().StringVarP(&file, "file", "f", ".", "the manifest: a `FILE`, or the folder that holds seance.yaml")
+	cmd.Flags().StringVar(&name, "name", "", "the live image's `NAME` (default: the manifest's)")
+	cmd.Flags().StringVar(&freezer, "freezer", "", "how it is saved: `criu` (memory and all) or respawn (default: criu where it works)")
+	return cmd
+}
+
+func checkFreezer(name string) error {
+	if name == "" || slices.Contains([]string{api.FreezerCRIU, api.FreezerRespawn}, name) {
+		return nil
+	}
+	return fmt.Errorf("no such freezer: %q; there are %s and %s", name, api.FreezerCRIU, api.FreezerRespawn)
+}
+
+func (a *app) up(ctx context.Context, file, name, freezer string) error {
+	m, err := readManifest(file)
+	if err != nil {
+		return err
+	}
+	if name == "" {
+		name = m.Name
+	}
+	return a.startImage(ctx, api.Launch{
+		Action:       api.ActionUp,
+		Name:         name,
+		Manifest:     m.Source,
+		ManifestPath: m.Path,
+		Freezer:      freezer,
+	})
+}
+
+// startImage has a monitor start an image under a name that is free, and
+// prints what came of it.
+func (a *app) startImage(ctx context.Context, what api.Launch) error {
+	if err := checkLiveName(what.Name); err != nil {
+		return err
+	}
+	if err := a.checkFree(ctx, what.Name); err != nil {
+		return err
+	}
+	p := a.startProgress()
+	img, err := a.launch(ctx, what, p.event)
+	p.end()
+	if errors.As(err, new(interruptedError)) {
+		return interruptedError{goesOn: fmt.Sprintf(
+			"%s goes on starting in the background; seance ls shows it, seance quit -i %[1]s ends it", what.Name)}
+	}
+	if err != nil {
+		return err
+	}
+	if err := a.printStarted(*img, what.Freezer); err != nil {
+		return err
+	}
+	return notReady(*img)
+}
+
+// checkFree refuses a name under which an image is live.
+func (a *app) checkFree(ctx context.Context, name string) error {
+	home, err := a.homeFolder()
+	if err != nil {
+		return err
+	}
+	live := home.Live(name)
+	if !live.Recorded() {
+		return nil
+	}
+	t, err := a.attach(ctx, live)
+	if isNotAlive(err) {
+		a.warn("%v", err)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return &api.Error{Code: api.CodeExists, Message: fmt.Sprintf(
+		"cannot start image %q: it is live already (pid %d); choose another name, or: seance quit -i %[1]s", name, t.image.PID)}
+}
+
+func (a *app) printStarted(img api.Image, asked string) error {
+	if a.json {
+		return a.printJSON(img)
+	}
+	if a.quiet {
+		return nil
+	}
+	_, err := fmt.Fprintf(a.stdout, "%s is up: %s ready (pid %d)\n", img.Name, readyOf(img), img.PID)
+	if img.Freezer == api.FreezerRespawn && asked == "" && img.WhyCold != "" {
+		a.warn("%s is saved without its memory: %s", img.Name, img.WhyCold)
+	}
+	return err
+}
+
+func readyOf(img api.Image) string {
+	noun := "services"
+	if img.Services == 1 {
+		noun = "service"
+	}
+	return fmt.Sprintf("%d of %d %s", img.Ready, img.Services, noun)
+}
+
+// notReady is an error when something in an image that is up failed.
+func notReady(img api.Image) error {
+	switch {
+	case img.Error != "":
+		return partlyError{errors.New(img.Error)}
+	case img.Ready < img.Services:
+		return partlyError{fmt.Errorf("only %s of %s ready; see: seance ps -i %s", readyOf(img), img.Name, img.Name)}
+	}
+	return nil
+}
+
+// readManifest reads the manifest in a file or a folder. One that is not
+// there is as wrong as a bad one.
+func readManifest(file string) (*manifest.Manifest, error) {
+	m, err := manifest.Read(file)
+	if err != nil && !isManifestError(err) {
+		return nil, usageError{err}
+	}
+	return m, err
+}
