@@ -73,7 +73,7 @@ func (m *Manager) CreateCategoryAfter(name, other string) (*Category, error) {
 	defer m.mu.Unlock()
 	o, err := m.categoryLocked(other)
 	if err != nil {
-		return nil, fmt.Errorf("cannot create category %q: %w", name, err)
+		return nil, fmt.Errorf("cannot create category %q after %q: %w", name, other, ErrNotFound)
 	}
 	return m.createLocked(name, o.rank+1)
 }
