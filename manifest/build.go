@@ -20,7 +20,7 @@ type anchor struct{ value *node }
 // build stops at the first mistake: what an alias or a merge key means is
 // needed to understand the rest.
 func (b *builder) build(n ast.Node, depth int) (*node, *Error) {
-	at := nodePos(b.src, n)
+	at := nodePos(n)
 	if depth > maxDepth {
 		return nil, b.src.errorAt(at, fmt.Sprintf("values nest deeper than %d", maxDepth), "")
 	}
@@ -75,7 +75,7 @@ func (b *builder) anchor(n *ast.AnchorNode, depth int) (*node, *Error) {
 
 func (b *builder) alias(n *ast.AliasNode) (*node, *Error) {
 	name := n.Value.String()
-	at := nodePos(b.src, n)
+	at := nodePos(n)
 	a, ok := b.anchors[name]
 	if !ok {
 		return nil, b.src.errorAt(at, fmt.Sprintf("alias %q has no anchor before it", "*"+name), fmt.Sprintf(`mark the value it stands for with "&%s", or "quote" a text that starts with *`, name))
@@ -108,13 +108,13 @@ func (b *builder) mapping(at pos, values []*ast.MappingValueNode, depth int) (*n
 	for _, v := range values {
 		if _, ok := v.Key.(*ast.MergeKeyNode); ok {
 			if merge != nil {
-				return nil, b.src.errorAt(nodePos(b.src, v.Key), `a second "<<" in one mapping`, "merge several with one: <<: [*a, *b]")
+				return nil, b.src.errorAt(nodePos(v.Key), `a second "<<" in one mapping`, "merge several with one: <<: [*a, *b]")
 			}
 			from, e := b.build(v.Value, depth+1)
 			if e != nil {
 				return nil, e
 			}
-			merge = &mergeKey{from: from, at: nodePos(b.src, v.Value), index: len(m.pairs)}
+			merge = &mergeKey{from: from, at: nodePos(v.Value), index: len(m.pairs)}
 			continue
 		}
 		p, e := b.pair(v, depth)
@@ -141,7 +141,7 @@ type mergeKey struct {
 }
 
 func (b *builder) pair(v *ast.MappingValueNode, depth int) (pair, *Error) {
-	at := nodePos(b.src, v.Key)
+	at := nodePos(v.Key)
 	var key string
 	switch k := v.Key.(type) {
 	case *ast.StringNode:

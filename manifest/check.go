@@ -82,6 +82,10 @@ func (c *checker) handlers() {
 }
 
 func (c *checker) categories() {
+	if n := len(c.m.Categories); n > maxListed {
+		c.add(place{}.key("categories"), "", "%d categories; there can be %d", n, maxListed)
+		return
+	}
 	after := make(map[string]string, len(c.m.Categories))
 	for i, category := range c.m.Categories {
 		p := categoryPlace(i, category.Name)
@@ -156,17 +160,21 @@ func (c *checker) categoryHint(name string) string {
 	if near := closest(name, known); near != "" {
 		return fmt.Sprintf("did you mean %q?", near)
 	}
-	if len(known) > maxListed {
+	if len(known) > maxHinted {
 		return `add it to "categories"`
 	}
 	return "there are " + strings.Join(known, ", ")
 }
 
-// maxListed is how many names a hint lists at most.
-const maxListed = 20
+// maxHinted is how many names a hint lists at most.
+const maxHinted = 20
 
 // capture refuses what would be saved twice, and the whole machine.
 func (c *checker) capture() {
+	if n := len(c.m.Capture); n > maxListed {
+		c.add(place{}.key("capture"), "name a folder that holds several", "%d folders in \"capture\"; there can be %d", n, maxListed)
+		return
+	}
 	for i, path := range c.m.Capture {
 		p := capturePlace(i)
 		switch {

@@ -21,6 +21,8 @@ type decoder struct {
 	src  *source
 	dir  string // the manifest's folder; "" if unknown
 	errs Errors
+	// found counts the mistakes; errs keeps the first of them.
+	found int
 	// at holds where the value of a path stands; for mappings, lists and missing
 	// values where its key does.
 	at map[string]pos
@@ -31,7 +33,7 @@ type decoder struct {
 
 // fail reports a mistake in the value of p, at a place of its own.
 func (d *decoder) fail(p place, at pos, hint, format string, args ...any) {
-	d.errs = append(d.errs, d.src.errorAt(at, fmt.Sprintf(format, args...), hint))
+	d.add(at, fmt.Sprintf(format, args...), hint)
 	d.spoil(p.path)
 }
 
@@ -53,7 +55,26 @@ func (d *decoder) report(p place, msg, hint string) {
 		path = parentPath(path)
 		at, ok = d.at[path]
 	}
-	d.errs = append(d.errs, d.src.errorAt(at, msg, hint))
+	d.add(at, msg, hint)
+}
+
+// add keeps a mistake, unless there are enough to show.
+func (d *decoder) add(at pos, msg, hint string) {
+	d.found++
+	if len(d.errs) < maxMistakes {
+		d.errs = append(d.errs, d.src.errorAt(at, msg, hint))
+	}
+}
+
+// mistakes is what was found, nil for nothing.
+func (d *decoder) mistakes() error {
+	errs := d.errs.sorted()
+	if more := d.found - len(d.errs); more > 0 {
+		last := *errs[len(errs)-1]
+		last.Msg, last.Hint = fmt.Sprintf("%d more mistakes are not shown", more), ""
+		errs = append(errs, &last)
+	}
+	return errs.asError()
 }
 
 // wrongType reports that the value is not what it must be.
@@ -79,8 +100,8 @@ func (d *decoder) entries(p place, n *node, hint string) []pair {
 	first := make(map[string]pos, len(n.pairs))
 	list := make([]pair, 0, len(n.pairs))
 	for _, e := range n.pairs {
-		if at, twice := first[e.key]; twice {
-			d.fail(p, e.at, fmt.Sprintf("it is on line %d already", at.line), "duplicate key %q in %s", e.key, p)
+		if before, twice := first[e.key]; twice {
+			d.fail(p, e.at, fmt.Sprintf("it is on line %d already", before.line), "duplicate key %q in %s", e.key, p)
 			continue
 		}
 		first[e.key] = e.at

@@ -89,7 +89,7 @@ func (es Errors) asError() error {
 	if len(es) == 0 {
 		return nil
 	}
-	return es.sorted()
+	return es
 }
 
 // maxExcerpt is how many characters of a line are shown.

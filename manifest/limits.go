@@ -15,6 +15,11 @@ const (
 	// maxValues bounds all values together, each alias counted with all that
 	// it stands for ("billion laughs").
 	maxValues = 200_000
+	// maxListed bounds the lists that are checked each against each: categories
+	// and captured folders.
+	maxListed = 256
+	// maxMistakes bounds what is reported of one text.
+	maxMistakes = 200
 	// MaxNameLength is the longest name of an image, a service, a hook or a
 	// category, in bytes.
 	MaxNameLength = 64

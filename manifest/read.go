@@ -106,7 +106,7 @@ func parse(display, path string, src []byte) (*Manifest, error) {
 	}
 	decodeFields(d, place{}, root, exampleHint, manifestFields, m)
 	check(m, d.report)
-	if err := d.errs.asError(); err != nil {
+	if err := d.mistakes(); err != nil {
 		return nil, err
 	}
 	return m, nil

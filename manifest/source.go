@@ -7,8 +7,14 @@ import (
 	"unicode/utf8"
 )
 
-// pos is a place in the text; both count from 1, column in characters.
-type pos struct{ line, column int }
+// pos is a place in the text; both count from 1, column in characters. text is
+// the first line of a plain scalar, for locate; most places have none.
+type pos struct {
+	line, column int
+	text         string
+}
+
+func newPos(line, column int) pos { return pos{line: line, column: column} }
 
 // source is a manifest's text with the line ends of every system made "\n" and
 // without a byte order mark.
@@ -23,10 +29,10 @@ type source struct {
 func newSource(file string, src []byte) (*source, *Error) {
 	s := &source{file: file}
 	if len(src) > MaxSize {
-		return s, s.errorAt(pos{1, 1}, fmt.Sprintf("the manifest is larger than %d bytes", MaxSize), "split what is generated into scripts of its own")
+		return s, s.errorAt(newPos(1, 1), fmt.Sprintf("the manifest is larger than %d bytes", MaxSize), "split what is generated into scripts of its own")
 	}
 	if bytes.HasPrefix(src, []byte("\xff\xfe")) || bytes.HasPrefix(src, []byte("\xfe\xff")) {
-		return s, s.errorAt(pos{1, 1}, "the manifest is UTF-16", "save it as UTF-8")
+		return s, s.errorAt(newPos(1, 1), "the manifest is UTF-16", "save it as UTF-8")
 	}
 	src = bytes.TrimPrefix(src, []byte("\ufeff"))
 	src = bytes.ReplaceAll(src, []byte("\r\n"), []byte("\n"))
@@ -43,13 +49,13 @@ func (s *source) checkCharacters() *Error {
 		column := 0
 		for j, r := range line {
 			column++
-			switch at := (pos{i + 1, column}); {
+			switch here := newPos(i+1, column); {
 			case r == utf8.RuneError && !strings.HasPrefix(line[j:], "\uFFFD"):
-				return s.errorAt(at, fmt.Sprintf("byte 0x%02x is not UTF-8", line[j]), "save the file as UTF-8")
+				return s.errorAt(here, fmt.Sprintf("byte 0x%02x is not UTF-8", line[j]), "save the file as UTF-8")
 			case r == '\ufeff':
-				return s.errorAt(at, "a byte order mark may only stand at the start", "remove it")
+				return s.errorAt(here, "a byte order mark may only stand at the start", "remove it")
 			case r < ' ' && r != '\t', r == 0x7f:
-				return s.errorAt(at, fmt.Sprintf("control character 0x%02x", r), `in a "quoted" string, write it as \x and two digits`)
+				return s.errorAt(here, fmt.Sprintf("control character 0x%02x", r), `in a "quoted" string, write it as \x and two digits`)
 			}
 		}
 	}
@@ -57,7 +63,7 @@ func (s *source) checkCharacters() *Error {
 }
 
 func (s *source) errorAt(at pos, msg, hint string) *Error {
-	at = s.clamp(at)
+	at = s.locate(at)
 	e := &Error{File: s.file, Line: at.line, Column: at.column, Msg: msg, Hint: hint}
 	if at.line <= len(s.lines) {
 		e.Source = s.lines[at.line-1]
@@ -84,19 +90,20 @@ func (s *source) clamp(at pos) pos {
 
 const maxColumn = 1 << 30
 
-// locate mends the column of a plain scalar: the YAML parser counts trailing
-// blanks before it. text is the scalar's first line.
-func (s *source) locate(at pos, text string) pos {
+// locate mends the column of a plain scalar: the YAML parser counts blanks
+// before it twice. That costs a walk through the line, so it is done for places
+// that are shown only.
+func (s *source) locate(at pos) pos {
 	at = s.clamp(at)
-	if text == "" || at.line > len(s.lines) {
+	if at.text == "" || at.line > len(s.lines) {
 		return at
 	}
 	line := s.lines[at.line-1]
 	offset := byteOffset(line, at.column)
-	if strings.HasPrefix(line[offset:], text) {
+	if strings.HasPrefix(line[offset:], at.text) {
 		return at
 	}
-	if i := strings.LastIndex(line[:offset], text); i >= 0 {
+	if i := strings.LastIndex(line[:offset], at.text); i >= 0 {
 		at.column = utf8.RuneCountInString(line[:i]) + 1
 	}
 	return at

@@ -19,7 +19,7 @@ func parseTree(s *source) (root *node, mistake *Error) {
 	defer func() {
 		if r := recover(); r != nil {
 			root = nil
-			mistake = s.errorAt(pos{1, 1}, fmt.Sprintf("the YAML parser failed on this text (%v)", r), "try with parts of it")
+			mistake = s.errorAt(newPos(1, 1), fmt.Sprintf("the YAML parser failed on this text (%v)", r), "try with parts of it")
 		}
 	}()
 	tokens := lexer.Tokenize(s.text)
@@ -46,12 +46,12 @@ func onlyDocument(s *source, file *ast.File) (ast.Node, *Error) {
 			continue
 		}
 		if body != nil {
-			return nil, s.errorAt(nodePos(s, doc.Body), "a second YAML document starts here", "a manifest is one document: remove the line ---")
+			return nil, s.errorAt(nodePos(doc.Body), "a second YAML document starts here", "a manifest is one document: remove the line ---")
 		}
 		body = doc.Body
 	}
 	if body == nil {
-		return nil, s.errorAt(pos{1, 1}, "the manifest is empty", exampleHint)
+		return nil, s.errorAt(newPos(1, 1), "the manifest is empty", exampleHint)
 	}
 	return body, nil
 }
@@ -126,7 +126,7 @@ func syntaxError(s *source, err error) *Error {
 		GetMessage() string
 	}
 	if !errors.As(err, &e) || e.GetToken() == nil {
-		return s.errorAt(pos{1, 1}, "this is not YAML: "+err.Error(), "")
+		return s.errorAt(newPos(1, 1), "this is not YAML: "+err.Error(), "")
 	}
 	at := tokenPos(e.GetToken())
 	msg := e.GetMessage()
@@ -163,25 +163,27 @@ var syntaxWords = []struct{ theirs, ours, hint string }{
 
 func tokenPos(tk *token.Token) pos {
 	if tk == nil || tk.Position == nil {
-		return pos{1, 1}
+		return newPos(1, 1)
 	}
-	return pos{tk.Position.Line, tk.Position.Column}
+	return newPos(tk.Position.Line, tk.Position.Column)
 }
 
 // nodePos is where a value starts. A block mapping's own token is its first
 // colon, so its first key is taken.
-func nodePos(s *source, n ast.Node) pos {
+func nodePos(n ast.Node) pos {
 	switch n := n.(type) {
 	case *ast.MappingNode:
 		if !n.IsFlowStyle && len(n.Values) > 0 {
-			return nodePos(s, n.Values[0].Key)
+			return nodePos(n.Values[0].Key)
 		}
 	case *ast.MappingValueNode:
-		return nodePos(s, n.Key)
+		return nodePos(n.Key)
 	case *ast.StringNode:
 		if n.Token.Type == token.StringType {
 			first, _, _ := strings.Cut(strings.TrimLeft(n.Token.Origin, " \t\n"), "\n")
-			return s.locate(tokenPos(n.Token), strings.TrimRight(first, " \t"))
+			place := tokenPos(n.Token)
+			place.text = strings.TrimRight(first, " \t")
+			return place
 		}
 	}
 	return tokenPos(n.GetToken())

@@ -1,0 +1,382 @@
+package manifest
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/rogpeppe/go-internal/txtar"
+)
+
+// jsonSchema checks values against the part of JSON Schema that schema.json
+// uses. A keyword that it does not know is an error of the test.
+type jsonSchema struct {
+	t    testing.TB
+	defs map[string]any
+}
+
+func newSchema(t testing.TB) (jsonSchema, map[string]any) {
+	t.Helper()
+	var root map[string]any
+	if err := json.Unmarshal(Schema(), &root); err != nil {
+		t.Fatal(err)
+	}
+	return jsonSchema{t, root["$defs"].(map[string]any)}, root
+}
+
+// refuses says what is wrong with v, "" if nothing is.
+func (s jsonSchema) refuses(schema map[string]any, v any) string {
+	for _, keyword := range slices.Sorted(maps.Keys(schema)) {
+		if why := s.keyword(schema, keyword, schema[keyword], v); why != "" {
+			return why
+		}
+	}
+	return ""
+}
+
+func (s jsonSchema) keyword(schema map[string]any, keyword string, arg, v any) string {
+	switch keyword {
+	case "$schema", "$id", "$defs", "title", "description", "patternProperties":
+		return ""
+	case "$ref":
+		name := strings.TrimPrefix(arg.(string), "#/$defs/")
+		def, ok := s.defs[name].(map[string]any)
+		if !ok {
+			s.t.Fatalf("no definition %q", arg)
+		}
+		return s.refuses(def, v)
+	case "type":
+		return s.hasType(arg, v)
+	case "const":
+		return unless(v == arg, "%v is not %v", v, arg)
+	case "enum":
+		return unless(slices.Contains(arg.([]any), v), "%v is not in %v", v, arg)
+	case "anyOf", "oneOf", "not":
+		return s.combine(keyword, arg, v)
+	}
+	switch v := v.(type) {
+	case string:
+		return s.aboutString(keyword, arg, v)
+	case float64:
+		return s.aboutNumber(keyword, arg, v)
+	case []any:
+		return s.aboutList(keyword, arg, v)
+	case map[string]any:
+		return s.aboutMapping(schema, keyword, arg, v)
+	}
+	return ""
+}
+
+func unless(ok bool, format string, args ...any) string {
+	if ok {
+		return ""
+	}
+	return fmt.Sprintf(format, args...)
+}
+
+func (s jsonSchema) hasType(arg, v any) string {
+	names, ok := arg.([]any)
+	if !ok {
+		names = []any{arg}
+	}
+	for _, name := range names {
+		is := false
+		switch v := v.(type) {
+		case string:
+			is = name == "string"
+		case bool:
+			is = name == "boolean"
+		case float64:
+			is = name == "number" || name == "integer" && v == math.Trunc(v)
+		case []any:
+			is = name == "array"
+		case map[string]any:
+			is = name == "object"
+		}
+		if is {
+			return ""
+		}
+	}
+	return fmt.Sprintf("%v is not %v", v, arg)
+}
+
+func (s jsonSchema) combine(keyword string, arg, v any) string {
+	if keyword == "not" {
+		return unless(s.refuses(arg.(map[string]any), v) != "", "%v is forbidden", v)
+	}
+	taken, why := 0, ""
+	for _, sub := range arg.([]any) {
+		if w := s.refuses(sub.(map[string]any), v); w == "" {
+			taken++
+		} else {
+			why += "; " + w
+		}
+	}
+	return unless(taken == 1 || keyword == "anyOf" && taken > 1, "%s: %d hold%s", keyword, taken, why)
+}
+
+func (s jsonSchema) aboutString(keyword string, arg any, v string) string {
+	switch keyword {
+	case "pattern":
+		return unless(regexp.MustCompile(arg.(string)).MatchString(v), "%q does not match %s", v, arg)
+	case "minLength":
+		return unless(utf8.RuneCountInString(v) >= int(arg.(float64)), "%q is too short", v)
+	case "maxLength":
+		return unless(utf8.RuneCountInString(v) <= int(arg.(float64)), "%q is too long", v)
+	}
+	return s.notFor(keyword)
+}
+
+func (s jsonSchema) aboutNumber(keyword string, arg any, v float64) string {
+	switch keyword {
+	case "minimum":
+		return unless(v >= arg.(float64), "%v is too small", v)
+	case "maximum":
+		return unless(v <= arg.(float64), "%v is too large", v)
+	}
+	return s.notFor(keyword)
+}
+
+func (s jsonSchema) aboutList(keyword string, arg any, v []any) string {
+	switch keyword {
+	case "minItems":
+		return unless(len(v) >= int(arg.(float64)), "too few items")
+	case "maxItems":
+		return unless(len(v) <= int(arg.(float64)), "too many items")
+	case "items":
+		for i, item := range v {
+			if why := s.refuses(arg.(map[string]any), item); why != "" {
+				return fmt.Sprintf("%d: %s", i, why)
+			}
+		}
+		return ""
+	}
+	return s.notFor(keyword)
+}
+
+func (s jsonSchema) aboutMapping(schema map[string]any, keyword string, arg any, v map[string]any) string {
+	properties, _ := schema["properties"].(map[string]any)
+	patterns, _ := schema["patternProperties"].(map[string]any)
+	switch keyword {
+	case "required":
+		for _, key := range arg.([]any) {
+			if _, ok := v[key.(string)]; !ok {
+				return fmt.Sprintf("no %v", key)
+			}
+		}
+		return ""
+	case "minProperties":
+		return unless(len(v) >= int(arg.(float64)), "too few keys")
+	case "properties":
+		for key, sub := range properties {
+			if value, ok := v[key]; ok {
+				if why := s.refuses(sub.(map[string]any), value); why != "" {
+					return key + ": " + why
+				}
+			}
+		}
+		return ""
+	case "propertyNames":
+		for key := range v {
+			if why := s.refuses(arg.(map[string]any), key); why != "" {
+				return "key " + why
+			}
+		}
+		return ""
+	case "additionalProperties":
+		for key, value := range v {
+			if _, known := properties[key]; known || matchesAny(patterns, key) {
+				continue
+			}
+			sub, ok := arg.(map[string]any)
+			if !ok {
+				return fmt.Sprintf("unknown key %q", key)
+			}
+			if why := s.refuses(sub, value); why != "" {
+				return key + ": " + why
+			}
+		}
+		return ""
+	}
+	return s.notFor(keyword)
+}
+
+func matchesAny(patterns map[string]any, key string) bool {
+	for p := range patterns {
+		if regexp.MustCompile(p).MatchString(key) {
+			return true
+		}
+	}
+	return false
+}
+
+// notFor accepts keywords that are about values of another type.
+func (s jsonSchema) notFor(keyword string) string {
+	known := []string{"pattern", "minLength", "maxLength", "minimum", "maximum", "minItems", "maxItems", "items",
+		"required", "minProperties", "properties", "propertyNames", "additionalProperties"}
+	if !slices.Contains(known, keyword) {
+		s.t.Fatalf("the test does not know the keyword %q", keyword)
+	}
+	return ""
+}
+
+// plain is the tree as encoding/json has values. A key given twice is there
+// once.
+func (n *node) plain() any {
+	switch n.kind {
+	case kindBool:
+		return strings.EqualFold(n.text, "true")
+	case kindNumber:
+		if f, err := strconv.ParseFloat(n.text, 64); err == nil {
+			return f
+		}
+		return 0.5 // 0x10, .nan and the like: numbers, whatever they are
+	case kindString:
+		return n.text
+	case kindList:
+		list := []any{}
+		for _, item := range n.items {
+			list = append(list, item.plain())
+		}
+		return list
+	case kindMapping:
+		m := map[string]any{}
+		for _, p := range n.pairs {
+			m[p.key] = p.value.plain()
+		}
+		return m
+	}
+	return nil
+}
+
+// schemaRefuses says what the schema has against a text, "" for nothing.
+func schemaRefuses(t testing.TB, src []byte) string {
+	t.Helper()
+	s, e := newSource("", src)
+	if e != nil {
+		return e.Msg
+	}
+	root, e := parseTree(s)
+	if e != nil {
+		return e.Msg
+	}
+	schema, top := newSchema(t)
+	return schema.refuses(top, root.plain())
+}
+
+// TestSchemaRefuses: mistakes of structure are seen by editors, too.
+func TestSchemaRefuses(t *testing.T) {
+	archive, err := txtar.ParseFile("testdata/errors/structure.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range archive.Files {
+		if strings.HasSuffix(f.Name, ".yaml") && schemaRefuses(t, f.Data) == "" {
+			t.Errorf("%s: the schema takes it", f.Name)
+		}
+	}
+}
+
+// TestSchemaRefusesEach breaks one thing at a time, so that each rule of the
+// schema is seen to work; Parse refuses the same.
+func TestSchemaRefusesEach(t *testing.T) {
+	const service = "services: {a: {command: x, %s}}"
+	for _, src := range []string{
+		"{}", "[]", "name: x", "nam: x\nservices: {a: {command: x}}",
+		"name: X\nservices: {a: {command: x}}", "name: 5\nservices: {a: {command: x}}",
+		"name: " + strings.Repeat("a", 65) + "\nservices: {a: {command: x}}",
+		"services: {A: {command: x}}", "services: {link: {command: x}}", "services: {a: {}}", "services: {a: x}",
+		"services: {a: {command: ''}}", "services: {a: {command: []}}", "services: {a: {command: [[]]}}", "services: {a: {command: 5}}",
+		fmt.Sprintf(service, "comand: x"), fmt.Sprintf(service, "workdir: ''"), fmt.Sprintf(service, "workdir: ~/x"),
+		fmt.Sprintf(service, "env: []"), fmt.Sprintf(service, "env: {A: []}"), fmt.Sprintf(service, "env: {A: null}"), fmt.Sprintf(service, "env: {'': x}"),
+		fmt.Sprintf(service, "env: {SEANCE_QUITTING: 1}"), fmt.Sprintf(service, "category: 1"), fmt.Sprintf(service, "priority: '1'"),
+		fmt.Sprintf(service, "priority: 1.5"), fmt.Sprintf(service, "priority: 1000001"), fmt.Sprintf(service, "terminal: yes"),
+		fmt.Sprintf(service, "ready: {}"), fmt.Sprintf(service, "ready: {exit: false}"), fmt.Sprintf(service, "ready: {exit: true, log: x}"),
+		fmt.Sprintf(service, "ready: {tcp: 80}"), fmt.Sprintf(service, "ready: {tcp: localhost}"), fmt.Sprintf(service, "ready: {http: localhost}"),
+		fmt.Sprintf(service, "ready: {log: ''}"), fmt.Sprintf(service, "ready: {exit: true, timeout: 5}"), fmt.Sprintf(service, "ready: {exit: true, tiemout: 5s}"),
+		fmt.Sprintf(service, "restart: never"), fmt.Sprintf(service, "restart: {policy: never}"), fmt.Sprintf(service, "restart: {delay: 5}"),
+		fmt.Sprintf(service, "restart: {max_delay: 5 s}"), fmt.Sprintf(service, "restart: {reset_after: -5s}"), fmt.Sprintf(service, "restart: {limit: 5}"),
+		fmt.Sprintf(service, "shutdown: TERM"), fmt.Sprintf(service, "shutdown: {signal: STOP}"), fmt.Sprintf(service, "shutdown: {grace: 1d}"), fmt.Sprintf(service, "shutdown: {command: x}"),
+		"hooks: {a: {}}", "hooks: {a: {startup: ''}}", "hooks: {a: {startup: x, timeout: 5}}", "hooks: {a: {startup: x, ready: {exit: true}}}",
+		"hooks: {logs: {startup: x}}", "hooks: {a: {startup: x, workdir: ''}}", "hooks: {a: {startup: x, env: 5}}", "hooks: {a: {startup: x, category: A}}", "hooks: {a: {startup: x, priority: x}}",
+		"categories: {}\nservices: {a: {command: x}}", "categories: [{after: gui}]\nservices: {a: {command: x}}", "categories: [{name: user}]\nservices: {a: {command: x}}",
+		"categories: [{name: a, before: gui}]\nservices: {a: {command: x}}", "categories: [{name: a, after: 5}]\nservices: {a: {command: x}}",
+		"capture: data\nservices: {a: {command: x}}", "capture: ['']\nservices: {a: {command: x}}",
+	} {
+		if _, err := Parse("", []byte(src)); err == nil {
+			t.Errorf("Parse takes %s", src)
+		}
+		if schemaRefuses(t, []byte(src)) == "" {
+			t.Errorf("the schema takes %s", src)
+		}
+	}
+}
+
+func TestSchemaTakesWhatParseTakes(t *testing.T) {
+	for _, src := range []string{shop, string(manyServices(3)), "x-y: [1]\nhooks: {a: {shutdown: x}}"} {
+		mustParse(t, "", src)
+		if why := schemaRefuses(t, []byte(src)); why != "" {
+			t.Errorf("the schema refuses %s: %s", src, why)
+		}
+	}
+}
+
+// TestSchemaKeys: the schema has the keys of the code's tables, no others.
+func TestSchemaKeys(t *testing.T) {
+	_, root := newSchema(t)
+	defs := root["$defs"].(map[string]any)
+	restart := defs["restart"].(map[string]any)["anyOf"].([]any)[1]
+	for name, c := range map[string]struct {
+		schema any
+		keys   []string
+	}{
+		"manifest": {root, fieldKeys(manifestFields)},
+		"category": {defs["category"], fieldKeys(categoryFields)},
+		"service":  {defs["service"], fieldKeys(serviceFields)},
+		"hook":     {defs["hook"], fieldKeys(hookFields)},
+		"ready":    {defs["ready"], fieldKeys(readyFields)},
+		"restart":  {restart, fieldKeys(restartFields)},
+		"shutdown": {defs["shutdown"], fieldKeys(shutdownFields)},
+	} {
+		got := slices.Sorted(maps.Keys(c.schema.(map[string]any)["properties"].(map[string]any)))
+		if want := slices.Sorted(slices.Values(c.keys)); !slices.Equal(got, want) {
+			t.Errorf("%s: the schema has %v, the code %v", name, got, want)
+		}
+	}
+}
+
+// TestSchemaConstants: patterns, names and bounds are those of the code.
+func TestSchemaConstants(t *testing.T) {
+	_, root := newSchema(t)
+	at := func(path ...string) any {
+		var v any = root
+		for _, key := range path {
+			v = v.(map[string]any)[key]
+		}
+		return v
+	}
+	words := func(v any) string { return fmt.Sprint(v) }
+	for name, c := range map[string]struct{ got, want any }{
+		"name":        {at("$defs", "name", "pattern"), namePattern},
+		"name length": {at("$defs", "name", "maxLength"), float64(MaxNameLength)},
+		"duration":    {at("$defs", "duration", "pattern"), durationPattern},
+		"signal":      {at("$defs", "shutdown", "properties", "signal", "pattern"), "^(SIG)?(" + strings.Join(signalNames(), "|") + ")$"},
+		"minimum":     {at("$defs", "priority", "minimum"), float64(-MaxPriority)},
+		"maximum":     {at("$defs", "priority", "maximum"), float64(MaxPriority)},
+		"categories":  {words(at("$defs", "category", "properties", "name", "not", "enum")), words(defaultCategories())},
+		"lists":       {at("properties", "categories", "maxItems"), float64(maxListed)},
+		"folders":     {at("properties", "capture", "maxItems"), float64(maxListed)},
+		"policies":    {words(at("$defs", "restartPolicy", "enum")), words([]RestartPolicy{RestartNo, RestartOnFailure, RestartAlways})},
+	} {
+		if c.got != c.want {
+			t.Errorf("%s: the schema has %v, the code %v", name, c.got, c.want)
+		}
+	}
+}
