@@ -132,6 +132,8 @@ const (
 
 // SnapshotResult is the answer to a snapshot.
 type SnapshotResult struct {
+	// ID is the snapshot's own; no two share one.
+	ID      string     `json:"id"`
 	Outcome Outcome    `json:"outcome"`
 	Saved   *SavedInfo `json:"saved,omitempty"`
 	// FrozenMS is how long the programs stood still.

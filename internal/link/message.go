@@ -17,6 +17,7 @@ package link
 
 import (
 	"encoding/json"
+	"time"
 
 	"github.com/seancehq/seance/api"
 )
@@ -60,8 +61,31 @@ type Farewell struct {
 	Ref string `json:"ref,omitempty"`
 	// Startup is the start-up list, as a saved image keeps it.
 	Startup []api.Handler `json:"startup,omitempty"`
-	// Session is the identity of the session.
-	Session string `json:"session"`
+	// Capture lists the folders to save with the memory.
+	Capture []string `json:"capture,omitempty"`
+	// Session is the identity of the session, Started when it began.
+	Session string    `json:"session"`
+	Started time.Time `json:"started"`
+}
+
+// SpecFile is the name of the file in the image's folder that holds a [Spec].
+const SpecFile = "init.json"
+
+// Spec tells init what to run. The monitor writes it before it starts init.
+type Spec struct {
+	// Name is what the live image is called.
+	Name string `json:"name"`
+	// Dir is the image's own folder as init sees it.
+	Dir string `json:"dir"`
+	// Own is true in an image with namespaces and a mount tree of its own.
+	Own bool `json:"own"`
+	// Manifest is the manifest's source, ManifestPath where it was read.
+	Manifest     []byte `json:"manifest"`
+	ManifestPath string `json:"manifest_path"`
+	// Hot says that a snapshot keeps the memory of running programs.
+	Hot bool `json:"hot"`
+	// Env is the environment that programs inherit.
+	Env []string `json:"env"`
 }
 
 // Calls that a monitor makes.

@@ -39,7 +39,7 @@ func (f *FS) TCP(pid int) ([]TCP, error) {
 			continue // a kernel without IPv6
 		}
 		if err != nil {
-			return nil, gone(err)
+			return nil, describe(pid, "net/"+name, err)
 		}
 		some, err := parseTCP(file)
 		file.Close()
