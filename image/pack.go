@@ -21,9 +21,10 @@ import (
 const (
 	skippableMagic = 0x184D2A50
 	prefixSize     = 12
-	// chunkSize is how much goes into a frame. maxFrame is how much a reader
-	// takes from one.
-	chunkSize = 1 << 20
+	// chunkSize is how much goes into a frame: larger ones gain under 2% of
+	// size and nothing in speed, and cost memory. maxFrame is how much a
+	// reader takes from one.
+	chunkSize = 256 << 10
 	maxFrame  = 4 << 20
 	// writeback is how much is written before the kernel is told to begin
 	// with putting it on disk, so that the sync at the end has little to do.
@@ -49,6 +50,16 @@ type packer struct {
 	err     error         // set by the writing goroutine before failed
 	size    int64         // written, owned by the writing goroutine until it ends
 	content int64         // filled, owned by the caller
+}
+
+// newEncoder is chosen by measurement on the memory of Python and Go programs:
+// beside SpeedFastest alone, leaving literals as they are takes a sixth less
+// time and gives blobs a tenth larger; the default level takes a third more
+// time for 2%. Storing as it is takes no less than this, since more has to be
+// hashed and synced. The digest makes zstd's own checksum needless.
+func newEncoder() (*zstd.Encoder, error) {
+	return zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithNoEntropyCompression(true),
+		zstd.WithEncoderCRC(false), zstd.WithSingleSegment(true), zstd.WithWindowSize(chunkSize))
 }
 
 type chunk struct {
@@ -77,8 +88,7 @@ func newPacker(ctx context.Context, enc *zstd.Encoder, out *os.File) *packer {
 
 func (p *packer) compress() {
 	for c := range p.jobs {
-		c.packed = append(c.packed[:0], make([]byte, prefixSize)...)
-		c.packed = p.enc.EncodeAll(c.raw, c.packed)
+		c.packed = p.enc.EncodeAll(c.raw, c.packed[:prefixSize])
 		binary.LittleEndian.PutUint32(c.packed[0:], skippableMagic)
 		binary.LittleEndian.PutUint32(c.packed[4:], 4)
 		binary.LittleEndian.PutUint32(c.packed[8:], uint32(len(c.packed)-prefixSize))
@@ -125,6 +135,7 @@ func (p *packer) room() ([]byte, error) {
 		}
 		if p.cur.raw == nil {
 			p.cur.raw = make([]byte, 0, chunkSize)
+			p.cur.packed = make([]byte, 0, chunkSize+chunkSize/64)
 		}
 		p.cur.raw = p.cur.raw[:0]
 		p.cur.done = make(chan struct{})

@@ -44,8 +44,7 @@ func (s *Store) Create(ctx context.Context) (*Writer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot begin an image: %w", s.explain(err))
 	}
-	enc, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest),
-		zstd.WithEncoderCRC(false), zstd.WithSingleSegment(true), zstd.WithWindowSize(chunkSize))
+	enc, err := newEncoder()
 	if err != nil {
 		return nil, errors.Join(err, side.remove())
 	}
