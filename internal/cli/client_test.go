@@ -8,12 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/seancehq/seance/api"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func shop(name string) api.Image {
 	return api.Image{Name: name, State: api.StateRunning, Freezer: api.FreezerCRIU, PID: 4711,

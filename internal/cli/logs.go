@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"strings"
 	"unicode/utf8"
 
@@ -39,7 +40,7 @@ terminal. The log outlives the image: it can be read after a quit.`,
 }
 
 func (a *app) logs(ctx context.Context, q api.LogQuery, timestamps bool) error {
-	source, err := a.findLogs(ctx)
+	source, err := a.findLogs(ctx, q.Follow)
 	if err != nil {
 		return err
 	}
@@ -61,9 +62,13 @@ func (a *app) logs(ctx context.Context, q api.LogQuery, timestamps bool) error {
 // logSource calls each with every line that a query selects.
 type logSource func(ctx context.Context, q api.LogQuery, each func(api.LogLine) error) error
 
-// findLogs finds where to read: a live image, or the folder of one that was.
-func (a *app) findLogs(ctx context.Context) (logSource, error) {
-	t, err := a.connect(ctx)
+// findLogs finds where to read: a live image, the folder of one that was, or
+// the folder of the image that the command runs in.
+func (a *app) findLogs(ctx context.Context, follow bool) (logSource, error) {
+	if socket := a.insideSocket(); socket != "" {
+		return logFiles(api.Live{Name: a.env(api.EnvImage), Dir: filepath.Dir(socket)}, follow), nil
+	}
+	t, err := a.connectOutside(ctx)
 	if err == nil {
 		return t.Logs, nil
 	}
@@ -74,7 +79,7 @@ func (a *app) findLogs(ctx context.Context) (logSource, error) {
 	if !ok {
 		return nil, err
 	}
-	return pastLogs(past), nil
+	return logFiles(past, false), nil // nothing more will come
 }
 
 // logPrinter prints log lines, as JSON or for people to read: with the

@@ -30,15 +30,15 @@ func (a *app) pastImage() (api.Live, bool) {
 	return live, err == nil
 }
 
-// pastLogs reads the log files of an image that is not live. There is nothing
-// to follow in them.
-func pastLogs(live api.Live) logSource {
+// logFiles reads the log files of an image without asking its monitor: there
+// is none any more, or the command runs inside.
+func logFiles(live api.Live, follow bool) logSource {
 	return func(ctx context.Context, q api.LogQuery, each func(api.LogLine) error) error {
 		if err := checkLogged(live, q.Services); err != nil {
 			return err
 		}
-		past := logfile.Query{Dir: live.Logs(), Services: q.Services, Last: q.Tail}
-		return logfile.Read(ctx, past, func(l logfile.Line) error {
+		files := logfile.Query{Dir: live.Logs(), Services: q.Services, Last: q.Tail, Follow: follow}
+		return logfile.Read(ctx, files, func(l logfile.Line) error {
 			return each(api.LogLine{Time: l.Time, Service: l.Service, Stream: l.Stream, Partial: l.Partial, Text: l.Text})
 		})
 	}
@@ -53,7 +53,7 @@ func checkLogged(live api.Live, services []string) error {
 	for _, s := range services {
 		if !slices.Contains(logged, s) {
 			return &api.Error{Code: api.CodeNotFound, Message: fmt.Sprintf(
-				"image %q has no service %q; it had: %s", live.Name, s, strings.Join(logged, ", "))}
+				"image %q has no service %q with a log; there are: %s", live.Name, s, strings.Join(logged, ", "))}
 		}
 	}
 	return nil

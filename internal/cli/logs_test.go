@@ -1,0 +1,86 @@
+package cli
+
+import (
+	"bytes"
+	"io"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/creack/pty"
+
+	"github.com/seancehq/seance/api"
+)
+
+func (p *place) writeLog(live api.Live, service string, entries ...string) {
+	p.t.Helper()
+	if err := os.MkdirAll(live.Logs(), 0o700); err != nil {
+		p.t.Fatal(err)
+	}
+	if err := os.WriteFile(live.Logs()+"/"+service+".log", []byte(strings.Join(entries, "\n")+"\n"), 0o600); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// The logs of an image that has quit are read from its folder.
+func TestLogsOfAnImageThatWas(t *testing.T) {
+	p := newPlace(t)
+	live := p.home.Live("shop")
+	p.writeLog(live, "web", "2026-01-02T03:04:05.000000001Z stdout F one", "2026-01-02T03:04:07.000000001Z stdout F three")
+	p.writeLog(live, "db", "2026-01-02T03:04:06.000000001Z stderr F two")
+	p.run("logs", "-i", "shop").want(t, exitOK, "web | one\ndb  | two\nweb | three\n", "")
+	p.run("logs", "-i", "shop", "-f", "-n", "1", "web").want(t, exitOK, "three\n", "")
+	p.run("logs", "-i", "shop", "mail").want(t, exitNotFound, "",
+		"seance: image \"shop\" has no service \"mail\" with a log; there are: db, web\n")
+	p.run("logs").want(t, exitNotFound, "", "seance: no such live image: nothing is live; start one with: seance up\n")
+
+	p.writeManifest("name: shop\nservices: {web: {command: [sleep, \"1\"]}}\n")
+	p.run("logs", "db").want(t, exitOK, "two\n", "")
+}
+
+// A program inside an image reads the log files beside the socket it was given.
+func TestLogsInside(t *testing.T) {
+	p := newPlace(t)
+	live := p.home.Live("shop")
+	p.writeLog(live, "web", "2026-01-02T03:04:05.000000001Z stdout F one")
+	p.env[api.EnvSocket], p.env[api.EnvImage], p.env[api.EnvHome] = live.Inside(), "shop", "/nowhere"
+	p.run("logs").want(t, exitOK, "web | one\n", "")
+}
+
+func TestColoursOnATerminalOnly(t *testing.T) {
+	for name, tc := range map[string]struct {
+		env     map[string]string
+		colours bool
+	}{
+		"terminal":          {map[string]string{"TERM": "xterm"}, true},
+		"NO_COLOR":          {map[string]string{"TERM": "xterm", "NO_COLOR": "1"}, false},
+		"a dumb terminal":   {map[string]string{"TERM": "dumb"}, false},
+		"NO_COLOR is empty": {map[string]string{"TERM": "xterm", "NO_COLOR": ""}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			master, terminal, err := pty.Open()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer master.Close()
+			a := &app{stdout: terminal, stderr: io.Discard, env: func(name string) string { return tc.env[name] }}
+			p := &logPrinter{w: terminal, colours: a.colours(), names: true, ordinals: map[string]int{}}
+			if err := p.print(api.LogLine{Service: "web", Text: "listening"}); err != nil {
+				t.Fatal(err)
+			}
+			got := make([]byte, 100)
+			n, err := master.Read(got)
+			terminal.Close()
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := "web | listening\r\n"
+			if tc.colours {
+				want = "\x1b[36mweb |\x1b[0m listening\r\n"
+			}
+			if !bytes.Equal(got[:n], []byte(want)) {
+				t.Errorf("got %q, want %q", got[:n], want)
+			}
+		})
+	}
+}
