@@ -1,6 +1,7 @@
 # One way to do each thing. `make` alone lists them.
 
 GO          ?= go
+VERSION     := $(shell git describe --tags --always --dirty 2>/dev/null)
 STATICCHECK := build/tools/staticcheck-v0.8.2
 
 # What bench measures: hierarchy, lifetime, supervision, images; empty: all.
@@ -14,7 +15,7 @@ help: ## list what make can do here
 
 build: ## build the one static binary, build/seance
 	@echo "build: build/seance"
-	@CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=auto -ldflags '-s -w' -o build/seance ./cmd/seance
+	@CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=auto -ldflags '-s -w -X main.version=$(VERSION)' -o build/seance ./cmd/seance
 	@CGO_ENABLED=0 $(GO) build -trimpath -o build/examples/ ./examples/shop/web
 
 demo: setup build ## boot, save, quit and resume the programs of examples/shop
@@ -29,7 +30,8 @@ lint: $(STATICCHECK) ## check format, vet, staticcheck and who imports whom
 	@scripts/lint.sh $(STATICCHECK)
 
 bench: setup build ## measure against the references (AREA=hierarchy|lifetime|supervision|images)
-	@$(GO) run ./internal/bench/cmd/bench -json build/bench.json $(AREA)
+	@criu=$$(scripts/criu.sh 2>/dev/null); \
+	$(GO) run ./internal/bench/cmd/bench -json build/bench.json -criu "$${criu#*: }" $(AREA)
 
 setup: ## install what the tests and the demo need
 	@scripts/setup.sh

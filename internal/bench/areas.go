@@ -6,11 +6,18 @@ import (
 	"strings"
 )
 
+// Programs are the paths of what is measured, and of what it is compared with.
+type Programs struct {
+	Seance string
+	CRIU   string // "" when there is none that works
+}
+
 // Areas lists what can be measured.
-func Areas() []Area {
+func Areas(p Programs) []Area {
 	return []Area{
 		goBenchmarks("hierarchy", "./process", axprocess),
 		goBenchmarks("lifetime", "./session", nil),
+		images(p),
 	}
 }
 

@@ -34,10 +34,16 @@ func (f *Figure) compare(with *Reference) {
 	}
 }
 
+// A NotHereError says why an area cannot be measured on this machine.
+type NotHereError struct{ Why string }
+
+func (e *NotHereError) Error() string { return "cannot be measured here: " + e.Why }
+
 // Area is a group of figures that are measured together.
 type Area struct {
 	Name string
-	// Measure takes runs runs of each figure.
+	// Measure takes runs runs of each figure. Its error is a [*NotHereError]
+	// when nothing failed but this machine cannot do it.
 	Measure func(ctx context.Context, runs int) ([]Figure, error)
 }
 
