@@ -47,19 +47,6 @@ const (
 	refused // not called, for an earlier call of it still runs
 )
 
-// lane is a goroutine's part of the list: positions next to end.
-type lane struct {
-	w         *walk
-	next, end int
-
-	cur      *call // guarded by w.mu
-	curIndex int
-	giveUp   time.Time // when the watcher goes on without cur
-	lost     bool      // left behind
-
-	finished bool // of the lane's goroutine alone
-}
-
 // run runs the whole list and returns why it stopped early, or nil.
 func (w *walk) run() error {
 	w.state = make([]callState, len(w.list))
@@ -67,50 +54,15 @@ func (w *walk) run() error {
 	w.timer.Stop()
 	defer w.timer.Stop()
 	for _, b := range batches(w.list, w.m.concurrent) {
-		if w.ctx.Err() != nil {
-			w.giveUp(context.Cause(w.ctx))
-		}
 		if w.stopped() {
 			break
 		}
 		w.runBatch(b)
 	}
+	// A context that ended during the last call counts too, whether or not the watcher saw it.
+	w.stopped()
 	return w.failure
 }
-
-// batch is a stretch of a list: its handlers run one after the other, or all at once.
-type batch struct {
-	from, to int
-	atOnce   bool
-}
-
-// batches cuts a list where the manner of running changes. Handlers alone in their rank are put
-// together, so that they share a lane.
-func batches(list []*entry, concurrent bool) []batch {
-	if len(list) == 0 {
-		return nil
-	}
-	if !concurrent {
-		return []batch{{0, len(list), false}}
-	}
-	var out []batch
-	for from := 0; from < len(list); {
-		to := from + 1
-		for to < len(list) && sameRank(list[from], list[to]) {
-			to++
-		}
-		alone := to == from+1
-		if n := len(out) - 1; alone && n >= 0 && !out[n].atOnce {
-			out[n].to = to
-		} else {
-			out = append(out, batch{from, to, !alone})
-		}
-		from = to
-	}
-	return out
-}
-
-func sameRank(a, b *entry) bool { return a.category == b.category && a.priority == b.priority }
 
 func (w *walk) runBatch(b batch) {
 	lanes := []lane{{w: w, next: b.from, end: b.to}}
@@ -132,32 +84,20 @@ func (w *walk) runBatch(b batch) {
 	w.watch()
 }
 
-// work makes the lane's calls. It ends early when the lane is left behind, or when a handler ends the
-// goroutine.
-func (l *lane) work() {
-	defer l.leave()
-	for l.next < l.end && !l.w.stopped() {
-		i := l.next
-		l.next++
-		l.step(i)
-		if l.lost {
-			return
-		}
+// stopped reports whether no further handler is to be called. It asks the context itself: the watcher may be
+// slower than the lane whose handler made the context end.
+func (w *walk) stopped() bool {
+	if w.halted.Load() {
+		return true
 	}
-	l.finished = true
-}
-
-func (l *lane) leave() {
-	switch {
-	case l.lost: // the watcher has put another in its place
-	case l.finished:
-		l.w.laneDone()
-	default: // runtime.Goexit in a handler
-		go l.work()
+	if w.ctx.Err() == nil {
+		return false
 	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.haltLocked(context.Cause(w.ctx))
+	return true
 }
-
-func (w *walk) stopped() bool { return w.halted.Load() }
 
 func (w *walk) observed() bool { return len(w.m.observers) > 0 }
 
@@ -170,38 +110,6 @@ func (w *walk) laneDone() {
 	}
 }
 
-// step calls one handler.
-func (l *lane) step(i int) {
-	w := l.w
-	e := w.list[i]
-	if w.observed() {
-		w.emit(HandlerBegins, w.record(e, time.Now(), 0, nil))
-	}
-	if w.m.leftBehind(e.id) {
-		w.note(i, refused, w.record(e, time.Now(), 0, ErrStillRunning))
-		return
-	}
-	c := l.begin(i)
-	err := errGoexit
-	defer func() { l.done(c, err) }() // deferred: the handler may end the goroutine
-	err = c.invoke()
-}
-
-func (l *lane) begin(i int) *call {
-	w := l.w
-	e := w.list[i]
-	c := &call{w: w, e: e, start: time.Now()}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	l.cur, l.curIndex = c, i
-	l.giveUp = c.start.Add(e.limit + w.m.grace)
-	if w.stopped() { // the caller gave up since
-		l.giveUp = c.start.Add(w.m.grace)
-	}
-	w.armLocked(l.giveUp)
-	return c
-}
-
 // armLocked makes the watcher's timer go off at t at the latest.
 func (w *walk) armLocked(t time.Time) {
 	if !w.armed.IsZero() && !t.Before(w.armed) {
@@ -209,39 +117,6 @@ func (w *walk) armLocked(t time.Time) {
 	}
 	w.armed = t
 	w.timer.Reset(time.Until(t))
-}
-
-// done is the end of a call in the lane's goroutine.
-func (l *lane) done(c *call, err error) {
-	w := l.w
-	c.end()
-	now := time.Now()
-	if err != nil && c.overran(now) {
-		err = &OverrunError{Limit: c.e.limit, Err: err}
-	}
-	r := w.record(c.e, c.start, now.Sub(c.start), err)
-	if !l.noteUnlessLost(r) {
-		w.m.returned(w, r)
-		return
-	}
-	w.tell(l.curIndex, r)
-}
-
-// noteUnlessLost keeps what came of the lane's call, and reports false when the watcher has done so.
-func (l *lane) noteUnlessLost(r Record) bool {
-	w := l.w
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if l.lost {
-		return false
-	}
-	l.cur = nil
-	state := succeeded
-	if r.Err != nil {
-		state = failed
-	}
-	w.noteLocked(l.curIndex, state, r)
-	return true
 }
 
 // note keeps what came of a call, and tells of it.
@@ -255,9 +130,14 @@ func (w *walk) note(i int, s callState, r Record) {
 func (w *walk) noteLocked(i int, s callState, r Record) {
 	w.state[i] = s
 	w.result.Handlers = append(w.result.Handlers, r)
-	if r.Err != nil && w.abort {
-		w.haltLocked(r.HandlerError())
+	if r.Err == nil || !w.abort {
+		return
 	}
+	why := r.HandlerError()
+	if w.ctx.Err() != nil { // that is why the handler failed
+		why = context.Cause(w.ctx)
+	}
+	w.haltLocked(why)
 }
 
 // haltLocked keeps lanes from calling further handlers.
@@ -338,20 +218,6 @@ func (w *walk) overdue(now time.Time) []*lane {
 		}
 	}
 	return late
-}
-
-// successor takes the place of a lost lane.
-func (l *lane) successor() *lane {
-	w := l.w
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for i, each := range w.lanes {
-		if each == l {
-			w.lanes[i] = &lane{w: w, next: l.next, end: l.end}
-			return w.lanes[i]
-		}
-	}
-	panic("session: lost lane is not of this walk")
 }
 
 func (w *walk) record(e *entry, start time.Time, d time.Duration, err error) Record {
