@@ -1,0 +1,87 @@
+package process
+
+import (
+	"runtime"
+	"sync"
+	"sync/atomic"
+)
+
+// lock is a mutex for critical sections of some ten nanoseconds that many
+// goroutines ask for in close succession.
+//
+// sync.Mutex parks a waiter after a few spins, and waking it costs more than a
+// hundred of our critical sections. Here a waiter backs off for a growing while
+// instead, so that the goroutine that has the lock, and the memory behind it in
+// its cache, does many operations in a row; only when the owner seems to have
+// lost its processor does the waiter sleep. At most one goroutine spins; the
+// others queue up behind it.
+type lock struct {
+	state atomic.Uint32
+	queue sync.Mutex    // held by the one goroutine that spins or sleeps
+	wake  chan struct{} // capacity 1: the sleeper should try again
+}
+
+const (
+	unlocked  = 0
+	locked    = 1
+	contended = 2 // locked, and a goroutine sleeps on wake
+)
+
+// The longest pause between two tries, in rounds of an empty loop (about a
+// nanosecond each), and the number of tries before sleeping.
+const (
+	maxPause = 4096
+	maxTries = 64
+)
+
+func newLock() lock { return lock{wake: make(chan struct{}, 1)} }
+
+func (l *lock) Lock() {
+	if !l.state.CompareAndSwap(unlocked, locked) {
+		l.lockSlow()
+	}
+}
+
+func (l *lock) Unlock() {
+	if l.state.Swap(unlocked) == contended {
+		select {
+		case l.wake <- struct{}{}:
+		default:
+		}
+	}
+}
+
+func (l *lock) lockSlow() {
+	l.queue.Lock()
+	defer l.queue.Unlock()
+	if l.spin() {
+		return
+	}
+	// As in Drepper's "Futexes Are Tricky": once contended, the lock is taken as
+	// contended, which costs at most one needless wake-up.
+	for l.state.Swap(contended) != unlocked {
+		<-l.wake
+	}
+}
+
+// spin tries for a while to get the lock without sleeping.
+func (l *lock) spin() bool {
+	pause := uint32(64)
+	for try := range maxTries {
+		for range pause {
+			if l.state.Load() == unlocked && try > 0 && pause < 128 {
+				break
+			}
+		}
+		if l.state.Load() == unlocked && l.state.CompareAndSwap(unlocked, locked) {
+			return true
+		}
+		if pause < maxPause {
+			pause *= 2
+		}
+		if try%8 == 7 {
+			runtime.Gosched() // on a single processor the owner must be let run
+		}
+	}
+	return false
+}

@@ -1,0 +1,534 @@
+package process
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+)
+
+// Sync brings the table in line with what was observed of a live system, and
+// returns what changed: first who ended, then for each process in ascending order
+// what became of it, then sessions and groups.
+//
+// A live system changes while it is looked at, so what was observed need not fit
+// together, and Sync makes the best of it: a parent that was not observed is
+// replaced by init, and a group seen in two sessions is put into that of its leader.
+// Only nonsense is refused, with ErrBadObservation and the table unchanged: numbers
+// out of range or there twice, and a list without the living init of the table.
+//
+// Parents, groups and sessions with number 0 are outside: so are the parents of init
+// and of the kernel's thread daemon, the groups of kernel threads, and whatever
+// entered a PID namespace from outside.
+func (t *Table) Sync(observed []Observed) ([]Event, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	s := syncer{t: t, byPID: make(map[PID]*Observed, len(observed))}
+	if err := s.index(observed); err != nil {
+		return nil, fmt.Errorf("cannot sync process table: %w", err)
+	}
+	s.remember()
+	s.removeEnded()
+	for _, o := range s.order {
+		s.place(o)
+	}
+	for _, o := range s.order {
+		s.parent(o)
+	}
+	s.breakCycles()
+	for _, o := range s.order {
+		s.state(o)
+		s.threads(o)
+		s.command(o)
+	}
+	s.terminals()
+	s.countAnchors()
+	s.compare()
+	return s.events, nil
+}
+
+type syncer struct {
+	t      *Table
+	byPID  map[PID]*Observed
+	order  []*Observed // by PID
+	sidOf  map[PID]PID // of each observed group
+	events []Event
+
+	fresh    map[PID]bool // processes new in this sync
+	parents  map[PID]PID  // as they were before
+	groups   []groupBefore
+	sessions []Session
+	terminal map[PID]terminal // by SID, as they were before
+}
+
+type groupBefore struct {
+	group    Group
+	anchored bool
+}
+
+func (s *syncer) event(e Event) { s.events = append(s.events, e) }
+
+func badObservation(format string, args ...any) error {
+	return fmt.Errorf(format+": %w", append(args, ErrBadObservation)...)
+}
+
+func (s *syncer) index(observed []Observed) error {
+	limit := s.t.numbers.limit
+	s.order = make([]*Observed, 0, len(observed))
+	for i := range observed {
+		o := &observed[i]
+		for _, n := range [...]PID{o.PPID, o.PGID, o.SID} {
+			if n < 0 || n >= limit {
+				return badObservation("process %d has number %d", o.PID, n)
+			}
+		}
+		if o.PID <= 0 || o.PID >= limit || s.byPID[o.PID] != nil {
+			return badObservation("number %d is out of range or there twice", o.PID)
+		}
+		if !o.Status.valid() {
+			return badObservation("process %d has status %#x", o.PID, uint16(o.Status))
+		}
+		s.byPID[o.PID] = o
+		s.order = append(s.order, o)
+	}
+	if root := s.byPID[s.t.init.pid]; root == nil || root.ended() {
+		return badObservation("init %d is not alive", s.t.init.pid)
+	}
+	slices.SortFunc(s.order, func(a, b *Observed) int { return cmp.Compare(a.PID, b.PID) })
+	s.sidOf = make(map[PID]PID)
+	for _, o := range s.order {
+		if _, ok := s.sidOf[o.PGID]; !ok || o.PID == o.PGID {
+			s.sidOf[o.PGID] = o.SID
+		}
+	}
+	return nil
+}
+
+// remember keeps what compare needs.
+func (s *syncer) remember() {
+	t := s.t
+	s.fresh = make(map[PID]bool)
+	s.parents = make(map[PID]PID)
+	s.terminal = make(map[PID]terminal)
+	for _, c := range t.numbers.all() {
+		if slot := c.group.Load(); slot != 0 {
+			s.groups = append(s.groups, groupBefore{t.groupHandle(slot), t.groups.at(slot).anchors > 0})
+		}
+		if slot := c.session.Load(); slot != 0 {
+			s.sessions = append(s.sessions, t.sessionHandle(slot))
+		}
+	}
+	for _, owner := range t.terminals {
+		s.terminal[PID(t.sessions.at(owner.session).sid.Load())] = *owner
+	}
+}
+
+// removeEnded takes out the processes and threads that are no longer there, so that
+// their numbers are free for new ones. Children go to init until their parents are
+// known.
+func (s *syncer) removeEnded() {
+	t := s.t
+	var ended []uint32
+	for pid, c := range t.numbers.all() {
+		slot := c.task.Load()
+		if slot == 0 || slot&threadBit != 0 {
+			continue
+		}
+		o := s.byPID[pid]
+		if o == nil || s.isAnother(slot, o) {
+			ended = append(ended, slot)
+			continue
+		}
+		s.dropThreads(slot, o)
+	}
+	for _, slot := range ended {
+		s.remove(slot)
+	}
+}
+
+// isAnother reports whether o is another process than the one with its number.
+func (s *syncer) isAnother(slot uint32, o *Observed) bool {
+	if slot == s.t.init.slot {
+		return false
+	}
+	before := s.t.starts[slot]
+	return before != 0 && o.Start != 0 && before != o.Start
+}
+
+func (s *syncer) remove(slot uint32) {
+	t := s.t
+	r := t.procs.at(slot)
+	for r.firstChild != 0 {
+		s.move(r.firstChild, t.init.slot)
+	}
+	t.endThreads(r)
+	s.event(Event{Kind: EventEnded, PID: r.number()})
+	t.freeProc(slot, r)
+}
+
+// move gives a process another parent, and keeps who it was before all this.
+func (s *syncer) move(slot, to uint32) {
+	t := s.t
+	r := t.procs.at(slot)
+	if _, ok := s.parents[r.number()]; !ok {
+		s.parents[r.number()] = t.procs.at(r.parentSlot()).number()
+	}
+	t.unlinkChild(slot, r, r.flags())
+	t.linkChild(to, slot, r)
+}
+
+func (s *syncer) dropThreads(slot uint32, o *Observed) {
+	t := s.t
+	r := t.procs.at(slot)
+	if r.extra == 0 {
+		return
+	}
+	alive := o.otherThreads()
+	for th := r.extra; th != 0; {
+		next, tid := t.threads.at(th).next, PID(t.threads.at(th).tid.Load())
+		if !slices.Contains(alive, tid) {
+			t.freeThread(th, r)
+			s.event(Event{Kind: EventThreadEnded, PID: o.PID, From: tid})
+		}
+		th = next
+	}
+}
+
+// place puts a process into its group, and into the table if it is new.
+func (s *syncer) place(o *Observed) {
+	t := s.t
+	slot := t.numbers.task(o.PID)
+	if slot&threadBit != 0 { // seen as a thread before, or elsewhere
+		th := slot &^ threadBit
+		t.freeThread(th, t.procs.at(t.threads.at(th).proc.Load()))
+		slot = 0
+	}
+	gslot := s.group(o.PGID)
+	if slot == 0 {
+		s.create(o, gslot)
+		return
+	}
+	r := t.procs.at(slot)
+	g := t.groups.at(r.groupSlot())
+	if r.groupSlot() == gslot {
+		return
+	}
+	if from := g.sid(); from != s.sidOf[o.PGID] {
+		s.event(Event{Kind: EventSessionChange, PID: o.PID, From: from, To: s.sidOf[o.PGID]})
+	}
+	s.event(Event{Kind: EventGroupChanged, PID: o.PID, From: g.pgid(), To: o.PGID})
+	f := r.flags()
+	t.unlinkMember(slot, r, f)
+	t.linkMember(gslot, slot, r, f)
+}
+
+func (s *syncer) create(o *Observed, gslot uint32) {
+	t := s.t
+	serial := t.nextSerial()
+	t.takeOver(o.PID, serial)
+	slot := t.newProc(o.PID, serial, t.init.slot, gslot, isAlive)
+	if o.Start != 0 {
+		t.setStart(slot, o.Start)
+	}
+	s.fresh[o.PID] = true
+	to := o.PPID
+	if s.byPID[to] == nil && to != 0 {
+		to = t.init.pid
+	}
+	s.event(Event{Kind: EventForked, PID: o.PID, To: to, Name: o.Comm})
+}
+
+// group returns the group with a number, made or moved to its session if need be.
+func (s *syncer) group(pgid PID) uint32 {
+	t, sid := s.t, s.sidOf[pgid]
+	sslot := t.numbers.session(sid)
+	if sslot == 0 {
+		sslot = t.newSession(sid, t.numberOrNew(sid))
+	}
+	gslot := t.numbers.group(pgid)
+	if gslot == 0 {
+		return t.newGroup(pgid, t.numberOrNew(pgid), sslot)
+	}
+	if g := t.groups.at(gslot); g.session != sslot {
+		t.changeSession(gslot, g, sslot)
+	}
+	return gslot
+}
+
+// parent links a process to its parent.
+func (s *syncer) parent(o *Observed) {
+	t := s.t
+	slot := t.numbers.task(o.PID)
+	to := uint32(0)
+	switch up := s.byPID[o.PPID]; {
+	case slot == t.init.slot, o.PPID == 0:
+	case up == nil, up.ended(), up == o:
+		to = t.init.slot
+	default:
+		to = t.numbers.task(o.PPID)
+	}
+	r := t.procs.at(slot)
+	if r.parentSlot() != to {
+		s.move(slot, to)
+	}
+}
+
+// breakCycles gives to init whoever is among its own ancestors: a number was
+// recycled while the system was looked at.
+func (s *syncer) breakCycles() {
+	t := s.t
+	reached := make(map[uint32]bool, t.procs.live)
+	var queue []uint32
+	reach := func(slot uint32) {
+		queue = append(queue[:0], slot)
+		for i := 0; i < len(queue); i++ {
+			reached[queue[i]] = true
+			for c := t.procs.at(queue[i]).firstChild; c != 0; c = t.procs.at(c).nextSib {
+				queue = append(queue, c)
+			}
+		}
+	}
+	reach(0)
+	for _, o := range s.order {
+		if slot := t.numbers.task(o.PID); !reached[slot] {
+			s.move(slot, t.init.slot)
+			reach(slot)
+		}
+	}
+}
+
+func (s *syncer) state(o *Observed) {
+	t := s.t
+	r := t.procs.at(t.numbers.task(o.PID))
+	if from, ok := s.parents[o.PID]; ok && !s.fresh[o.PID] {
+		if to := t.procs.at(r.parentSlot()).number(); to != from {
+			s.event(Event{Kind: EventReparented, PID: o.PID, From: from, To: to})
+		}
+	}
+	before, after := r.flags(), o.flags()
+	switch {
+	case after&isZombie != 0 && before&isZombie == 0:
+		r.status = uint32(o.Status)
+		s.event(Event{Kind: EventExited, PID: o.PID, Status: o.Status})
+	case after&isStopped != 0 && before&isStopped == 0:
+		s.event(Event{Kind: EventStopped, PID: o.PID})
+	case after&isStopped == 0 && before&isStopped != 0:
+		s.event(Event{Kind: EventContinued, PID: o.PID})
+	}
+	if after&isStopped == before&isStopped && after&isAlive != 0 {
+		after |= before & (stopUnread | contUnread)
+	}
+	after |= before & hasExeced
+	if after&isAlive != 0 {
+		after |= before & (isReaper | isExiting)
+	} else if before&isReaper != 0 {
+		t.reapers--
+	}
+	// The terminal is settled once all sessions are.
+	after &^= hasTerminal
+	t.change(r, after, before&^after)
+	r.stop = 0
+	if after&isStopped != 0 {
+		r.stop = SIGSTOP
+	}
+}
+
+func (s *syncer) threads(o *Observed) {
+	t := s.t
+	slot := t.numbers.task(o.PID)
+	r := t.procs.at(slot)
+	f := r.flags()
+	main := count(f, isAlive) - count(f, mainEnded)
+	if f&isZombie != 0 {
+		t.endThreads(r)
+		return
+	}
+	known := uint32(0)
+	for th := r.extra; th != 0; th = t.threads.at(th).next {
+		known++
+	}
+	r.threads = main + known
+	for _, tid := range o.otherThreads() {
+		if tid >= t.numbers.limit || !t.numbers.isFree(tid) {
+			continue // known already, or seen elsewhere in the same moment
+		}
+		t.addThread(slot, r, tid)
+		if !s.fresh[o.PID] {
+			s.event(Event{Kind: EventThreadStarted, PID: o.PID, To: tid})
+		}
+	}
+	if r.threads == 0 { // all its threads were seen elsewhere
+		t.change(r, 0, mainEnded)
+		r.threads = 1
+	}
+}
+
+func (s *syncer) command(o *Observed) {
+	t := s.t
+	slot := t.numbers.task(o.PID)
+	now := o.command()
+	before := t.commands[slot]
+	if before != nil && before.Comm == now.Comm && slices.Equal(before.Args, now.Args) {
+		if before.Letter != now.Letter {
+			t.setCommand(slot, &Command{Comm: before.Comm, Args: before.Args, Letter: now.Letter})
+		}
+		return
+	}
+	t.setCommand(slot, now.clone())
+	if before != nil && !s.fresh[o.PID] && !o.ended() {
+		t.change(t.procs.at(slot), hasExeced, 0)
+		s.event(Event{Kind: EventExec, PID: o.PID, Name: o.Comm})
+	}
+}
+
+// terminals gives each session the terminal its first process says it has.
+func (s *syncer) terminals() {
+	t := s.t
+	clear(t.terminals)
+	for _, c := range t.numbers.all() {
+		if slot := c.session.Load(); slot != 0 {
+			t.sessions.at(slot).terminal = 0
+		}
+	}
+	for _, o := range s.order {
+		if o.flags()&hasTerminal == 0 {
+			continue
+		}
+		r := t.procs.at(t.numbers.task(o.PID))
+		sslot := t.groups.at(r.groupSlot()).session
+		tty := t.terminals[o.TTY]
+		if tty == nil && t.sessions.at(sslot).terminal == 0 {
+			s.setTerminal(sslot, o)
+			tty = t.terminals[o.TTY]
+		}
+		if tty != nil && tty.session == sslot {
+			t.change(r, hasTerminal, 0)
+		}
+	}
+	s.compareTerminals()
+}
+
+func (s *syncer) setTerminal(sslot uint32, o *Observed) {
+	t := s.t
+	t.setTerminal(sslot, o.TTY, o.TTYName)
+	tty := t.terminals[o.TTY]
+	if o.Foreground <= 0 || o.Foreground >= t.numbers.limit {
+		return
+	}
+	tty.foreground = numbered{o.Foreground, t.numberOf(o.Foreground, gone)}
+}
+
+func (s *syncer) compareTerminals() {
+	t := s.t
+	for sid, c := range t.numbers.all() {
+		slot := c.session.Load()
+		if slot == 0 {
+			continue
+		}
+		before, had := s.terminal[sid]
+		now, has := t.terminals[t.sessions.at(slot).terminal]
+		if !had && !has {
+			continue
+		}
+		if !has {
+			s.event(Event{Kind: EventTerminal, PID: sid})
+			continue
+		}
+		if !had || before.name != now.name {
+			s.event(Event{Kind: EventTerminal, PID: sid, Name: cmp.Or(now.name, "unknown")})
+		}
+		if had && before.foreground.n != now.foreground.n {
+			s.event(Event{Kind: EventForeground, PID: sid, From: before.foreground.n, To: now.foreground.n})
+		}
+	}
+}
+
+// countAnchors counts afresh what keeps groups from being orphaned.
+func (s *syncer) countAnchors() {
+	t := s.t
+	for _, c := range t.numbers.all() {
+		if slot := c.group.Load(); slot != 0 {
+			t.groups.at(slot).anchors = 0
+		}
+	}
+	for _, o := range s.order {
+		t.weigh(t.procs.at(t.numbers.task(o.PID)))
+	}
+}
+
+// compare tells what became of the groups and sessions there were.
+func (s *syncer) compare() {
+	for _, before := range s.groups {
+		_, g := before.group.find()
+		switch {
+		case g == nil && s.t.numbers.group(before.group.pgid) == 0:
+			s.event(Event{Kind: EventGroupEnded, PID: before.group.pgid})
+		case g != nil && before.anchored && g.anchors == 0 && g.living > 0:
+			s.event(Event{Kind: EventOrphaned, PID: before.group.pgid})
+		}
+	}
+	for _, before := range s.sessions {
+		if s.t.numbers.session(before.sid) == 0 {
+			s.event(Event{Kind: EventSessionEnded, PID: before.sid})
+		}
+	}
+}
+
+// numberOrNew returns the serial of who took a number, a new one if nobody has.
+func (t *Table) numberOrNew(n PID) uint64 {
+	if serial := t.numberOf(n, 0); serial != 0 {
+		return serial
+	}
+	return t.nextSerial()
+}
+
+// takeOver makes a process that was seen only now the one whose number a group and
+// session bear.
+func (t *Table) takeOver(pid PID, serial uint64) {
+	if slot := t.numbers.session(pid); slot != 0 {
+		s := t.sessions.at(slot)
+		s.number.Store(serial)
+		for g := s.firstGroup; g != 0; g = t.groups.at(g).next {
+			t.renew(g, func(r *group) { r.sNumber.Store(serial) })
+		}
+	}
+	if slot := t.numbers.group(pid); slot != 0 {
+		t.renew(slot, func(r *group) { r.number.Store(serial) })
+	}
+}
+
+// renew changes what readers without the lock take for constant in a group.
+func (t *Table) renew(slot uint32, f func(*group)) {
+	g := t.groups.at(slot)
+	g.word.Store(0)
+	f(g)
+	serial := t.nextSerial()
+	g.word.Store(serial)
+	for m := g.firstMember; m != 0; m = t.procs.at(m).nextMember {
+		t.procs.at(m).group.Store(uint64(makeRef(slot, serial)))
+	}
+}
+
+// changeSession moves a whole group to another session.
+func (t *Table) changeSession(slot uint32, g *group, to uint32) {
+	from := g.session
+	t.unlinkGroup(slot, g)
+	t.renew(slot, func(g *group) {
+		s := t.sessions.at(to)
+		g.ids.Store(uint64(uint32(g.pgid()))<<32 | uint64(uint32(s.sid.Load())))
+		g.sNumber.Store(s.number.Load())
+		t.linkGroup(slot, g, to)
+	})
+	if s := t.sessions.at(from); s.groups == 0 {
+		t.freeSession(from, s)
+	}
+}
+
+// printable replaces what a terminal could take for commands.
+func printable(s string) string {
+	quoted := strconv.QuoteToGraphic(s)
+	if len(quoted) == len(s)+2 {
+		return s
+	}
+	return quoted
+}
