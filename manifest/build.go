@@ -33,9 +33,7 @@ func (b *builder) build(n ast.Node, depth int) (*node, *Error) {
 	case *ast.AliasNode:
 		return b.alias(n)
 	case *ast.MappingNode:
-		return b.mapping(at, n.Values, depth)
-	case *ast.MappingValueNode:
-		return b.mapping(at, []*ast.MappingValueNode{n}, depth)
+		return b.mapping(at, n, depth)
 	case *ast.SequenceNode:
 		return b.list(at, n, depth)
 	case *ast.LiteralNode:
@@ -92,6 +90,9 @@ func (b *builder) alias(n *ast.AliasNode) (*node, *Error) {
 func (b *builder) list(at pos, n *ast.SequenceNode, depth int) (*node, *Error) {
 	list := &node{kind: kindList, at: at, size: 1}
 	for _, v := range n.Values {
+		if !n.IsFlowStyle && blockColumn(v) <= at.column {
+			return nil, b.src.errorAt(nodePos(withoutAnchor(v)), notIndented, indentHint)
+		}
 		item, e := b.build(v, depth+1)
 		if e != nil {
 			return nil, e
@@ -102,10 +103,50 @@ func (b *builder) list(at pos, n *ast.SequenceNode, depth int) (*node, *Error) {
 	return list, nil
 }
 
-func (b *builder) mapping(at pos, values []*ast.MappingValueNode, depth int) (*node, *Error) {
+// The parser lets a key or a "-" without a value swallow the lines that follow
+// it, though they are indented no deeper and belong to what is above it.
+const (
+	notIndented = "this line is not indented deeper than what it would belong to"
+	indentHint  = "the line before lacks a value, or mend the indentation"
+)
+
+// blockColumn is the column of a list or mapping that is written in lines;
+// great for other values, which may stand anywhere.
+func blockColumn(n ast.Node) int {
+	switch n := withoutAnchor(n).(type) {
+	case *ast.MappingNode:
+		if !n.IsFlowStyle {
+			return nodePos(n).column
+		}
+	case *ast.SequenceNode:
+		if !n.IsFlowStyle {
+			return nodePos(n).column
+		}
+	}
+	return maxColumn
+}
+
+// isIndented: a list may stand right below its key.
+func isIndented(key, value ast.Node) bool {
+	column, keyColumn := blockColumn(value), nodePos(key).column
+	_, isList := withoutAnchor(value).(*ast.SequenceNode)
+	return column > keyColumn || isList && column == keyColumn
+}
+
+func withoutAnchor(n ast.Node) ast.Node {
+	if a, ok := n.(*ast.AnchorNode); ok {
+		return a.Value
+	}
+	return n
+}
+
+func (b *builder) mapping(at pos, n *ast.MappingNode, depth int) (*node, *Error) {
 	m := &node{kind: kindMapping, at: at, size: 1}
 	var merge *mergeKey
-	for _, v := range values {
+	for _, v := range n.Values {
+		if !n.IsFlowStyle && !isIndented(v.Key, v.Value) {
+			return nil, b.src.errorAt(nodePos(withoutAnchor(v.Value)), notIndented, indentHint)
+		}
 		if _, ok := v.Key.(*ast.MergeKeyNode); ok {
 			if merge != nil {
 				return nil, b.src.errorAt(nodePos(v.Key), `a second "<<" in one mapping`, "merge several with one: <<: [*a, *b]")

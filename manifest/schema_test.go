@@ -380,3 +380,12 @@ func TestSchemaConstants(t *testing.T) {
 		}
 	}
 }
+
+func asJSON(t *testing.T, n *node) string {
+	t.Helper()
+	text, err := json.Marshal(n.plain())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}

@@ -91,7 +91,7 @@ func (s *source) clamp(at pos) pos {
 const maxColumn = 1 << 30
 
 // locate mends the column of a plain scalar: the YAML parser counts blanks
-// before it twice. That costs a walk through the line, so it is done for places
+// before it twice, and tabs not at all. That costs a walk through the line, so it is done for places
 // that are shown only.
 func (s *source) locate(at pos) pos {
 	at = s.clamp(at)
@@ -103,7 +103,11 @@ func (s *source) locate(at pos) pos {
 	if strings.HasPrefix(line[offset:], at.text) {
 		return at
 	}
-	if i := strings.LastIndex(line[:offset], at.text); i >= 0 {
+	i := strings.LastIndex(line[:offset], at.text)
+	if i < 0 {
+		i = offset + strings.Index(line[offset:], at.text)
+	}
+	if i >= 0 && strings.HasPrefix(line[i:], at.text) {
 		at.column = utf8.RuneCountInString(line[:i]) + 1
 	}
 	return at

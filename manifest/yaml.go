@@ -3,6 +3,7 @@ package manifest
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/goccy/go-yaml/ast"
@@ -79,6 +80,9 @@ func checkTokens(s *source, tokens token.Tokens) *Error {
 		case token.MappingEndType, token.SequenceEndType:
 			flow--
 		case token.SequenceEntryType:
+			if flow > 0 {
+				return s.errorAt(at, `a list with "-" cannot stand inside brackets or braces`, "write it as [a, b]")
+			}
 			if at.line != dashLine {
 				dashes, dashLine = 0, at.line
 			}
@@ -89,6 +93,9 @@ func checkTokens(s *source, tokens token.Tokens) *Error {
 				return s.errorAt(at, fmt.Sprintf("more than %d keys in one mapping", maxEntries), "")
 			}
 		}
+		if e := misread(s, tk); e != nil {
+			return e
+		}
 		if flow > maxDepth || dashes > maxDepth {
 			return s.errorAt(at, fmt.Sprintf("values nest deeper than %d", maxDepth), "")
 		}
@@ -98,6 +105,32 @@ func checkTokens(s *source, tokens token.Tokens) *Error {
 	}
 	return nil
 }
+
+// misread tells of a token whose text the parser does not take as YAML has it:
+// it drops tabs inside plain scalars (of echo<tab>a it makes "echoa"), takes any
+// character for one of an anchor's name, and loses the indentation of a block of
+// text that starts with a tab.
+func misread(s *source, tk *token.Token) *Error {
+	before := tk.Prev
+	for before != nil && before.Type == token.CommentType {
+		before = before.Prev
+	}
+	switch {
+	case tk.Type == token.CommentType, tk.Type == token.SingleQuoteType, tk.Type == token.DoubleQuoteType, tk.Type == token.InvalidType:
+		return nil
+	case before != nil && (before.Type == token.LiteralType || before.Type == token.FoldedType):
+		if strings.HasPrefix(strings.TrimLeft(tk.Origin, " \n"), "\t") {
+			return s.errorAt(tokenPos(before), "a block of text that starts with a tab", "start it with another line, such as a comment of the shell")
+		}
+	case strings.Contains(strings.TrimSpace(tk.Origin), "\t"):
+		return s.errorAt(tokenPos(tk), "a tab in a value without quotes", `"quote" the value or use a space`)
+	case before != nil && (before.Type == token.AnchorType || before.Type == token.AliasType) && !anchorRE.MatchString(tk.Value):
+		return s.errorAt(tokenPos(before), fmt.Sprintf("%q is not a name of an anchor", tk.Value), `use letters, digits, _ and -, or "quote" a text that starts with & or *`)
+	}
+	return nil
+}
+
+var anchorRE = regexp.MustCompile(`^[\pL\pN_-]+$`)
 
 // blockCounter counts the keys of the block mappings that are open at a place,
 // told apart by their columns.
