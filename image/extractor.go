@@ -102,6 +102,9 @@ func (x *extractor) check(h *tar.Header) error {
 		if strings.HasPrefix(key, "GNU.sparse.") {
 			return errors.New("GNU sparse files have no place in a layer")
 		}
+		if attr, ok := strings.CutPrefix(key, paxXattr); ok && !keptXattr(unescapeKey(attr)) {
+			return fmt.Errorf("extended attribute %q is not one an image keeps", attr)
+		}
 	}
 	if kind, ok := x.made[path.Dir(name)]; !ok || kind != tar.TypeDir {
 		return errors.New("its folder is not in the layer before it")

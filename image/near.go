@@ -26,10 +26,7 @@ func near(idx *v1.Index, text string) []string {
 			continue
 		}
 		dist := min(distance(text, ref.String()), distance(text, ref.Name))
-		if ref.Name == name {
-			dist = min(dist, 1)
-		}
-		if dist <= 1+len(text)/3 {
+		if ref.Name == name || dist <= 1+len(text)/3 {
 			all = append(all, candidate{ref.String(), dist})
 		}
 	}

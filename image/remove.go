@@ -10,6 +10,7 @@ import (
 
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+	"golang.org/x/sys/unix"
 )
 
 // Remove takes the tag ref from its image, or, when ref is a digest or a
@@ -22,8 +23,28 @@ func (s *Store) Remove(ctx context.Context, ref string) (Removed, error) {
 		return Removed{}, err
 	}
 	defer unlock()
+	r, err := s.untagLocked(ref)
+	if errors.Is(err, unix.ENOSPC) {
+		// Even the new index, smaller as it is, needs room beside the old.
+		if rmErr := os.Remove(s.reservePath()); rmErr == nil {
+			r, err = s.untagLocked(ref)
+		}
+	}
+	if err != nil {
+		return Removed{}, fmt.Errorf("cannot remove image %q: %w", ref, err)
+	}
+	if err := s.sweep(); err != nil {
+		return r, err
+	}
+	r.Blobs, r.Bytes, r.Kept, err = s.collectLocked(ctx)
+	// Should there be no room for it, the next removal tries again.
+	_ = s.setReserve()
+	return r, err
+}
+
+func (s *Store) untagLocked(ref string) (Removed, error) {
 	var r Removed
-	err = s.changeLocked(func(idx *v1.Index) error {
+	err := s.changeLocked(func(idx *v1.Index) error {
 		d, err := s.resolve(idx, ref)
 		if err != nil {
 			return err
@@ -35,14 +56,25 @@ func (s *Store) Remove(ctx context.Context, ref string) (Removed, error) {
 		}
 		return nil
 	})
-	if err != nil {
-		return Removed{}, fmt.Errorf("cannot remove image %q: %w", ref, err)
-	}
-	if err := s.sweep(); err != nil {
-		return r, err
-	}
-	r.Blobs, r.Bytes, r.Kept, err = s.collectLocked(ctx)
 	return r, err
+}
+
+// reserveSize is the room kept for removing images when the disk is full, in
+// bytes.
+const reserveSize = 128 << 10
+
+func (s *Store) reservePath() string { return filepath.Join(s.dir, reserveName) }
+
+// setReserve makes sure that there is a file of blocks which can be given up.
+func (s *Store) setReserve() error {
+	if _, err := os.Lstat(s.reservePath()); err == nil {
+		return nil
+	}
+	err := os.WriteFile(s.reservePath(), make([]byte, reserveSize), 0o600)
+	if err != nil {
+		return errors.Join(err, os.Remove(s.reservePath()))
+	}
+	return nil
 }
 
 // tagsOf lists what a removal of ref, found to be d, takes away.

@@ -19,8 +19,9 @@ import (
 
 // Names in a store's directory.
 const (
-	lockName = "lock"
-	tmpName  = "tmp"
+	lockName    = "lock"
+	tmpName     = "tmp"
+	reserveName = "reserve"
 )
 
 // layoutContent is oci-layout as this package writes it. It ends without a
@@ -86,6 +87,9 @@ func (s *Store) create() error {
 	if s.checkLayout() == nil {
 		return nil // another process was first
 	}
+	if err := s.setReserve(); err != nil {
+		return err
+	}
 	for _, d := range []string{s.blobDir(), filepath.Join(s.dir, tmpName)} {
 		if err := os.MkdirAll(d, 0o700); err != nil {
 			return err
@@ -119,7 +123,7 @@ func (s *Store) onlyOurs() error {
 	if err != nil {
 		return err
 	}
-	ours := []string{v1.ImageBlobsDir, v1.ImageIndexFile, v1.ImageLayoutFile, tmpName, lockName}
+	ours := []string{v1.ImageBlobsDir, v1.ImageIndexFile, v1.ImageLayoutFile, tmpName, lockName, reserveName}
 	for _, e := range entries {
 		if !slices.Contains(ours, e.Name()) {
 			return fmt.Errorf("%w: the folder has no %s but has %q", ErrNotStore, v1.ImageLayoutFile, e.Name())

@@ -77,9 +77,6 @@ func writeXattrs(f *os.File, h *tar.Header) error {
 			continue
 		}
 		name = unescapeKey(name)
-		if !keptXattr(name) {
-			return fmt.Errorf("extended attribute %q is not one an image keeps", name)
-		}
 		err := unix.Fsetxattr(int(f.Fd()), name, []byte(value), 0)
 		if err != nil && (os.Geteuid() == 0 || !errors.Is(err, unix.EPERM)) {
 			return fmt.Errorf("cannot set extended attribute %q: %w", name, err)
