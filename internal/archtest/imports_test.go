@@ -26,7 +26,7 @@ type rule struct {
 var rules = []rule{
 	{pkg: "process", pure: true},
 	{pkg: "session", pure: true},
-	{pkg: "session/...", ours: []string{"session"}, pure: true},
+	{pkg: "session/...", ours: []string{"session"}},
 	{pkg: "manifest"},
 	{pkg: "image", ours: []string{"process", "manifest"}},
 	{pkg: "api"},
