@@ -1,7 +1,6 @@
 # One way to do each thing. `make` alone lists them.
 
 GO          ?= go
-VERSION     := $(shell git describe --tags --always --dirty 2>/dev/null)
 STATICCHECK := build/tools/staticcheck-v0.8.2
 
 # What bench measures: hierarchy, lifetime, supervision, images; empty: all.
@@ -15,7 +14,7 @@ help: ## list what make can do here
 
 build: ## build the one static binary, build/seance
 	@echo "build: build/seance"
-	@CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=auto -ldflags '-s -w -X main.version=$(VERSION)' -o build/seance ./cmd/seance
+	@CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=auto -ldflags '-s -w' -o build/seance ./cmd/seance
 	@CGO_ENABLED=0 $(GO) build -trimpath -o build/examples/ ./examples/shop/web
 
 demo: setup build ## boot, save, quit and resume the programs of examples/shop
