@@ -60,7 +60,7 @@ type Service struct {
 	Exit     string     `json:"exit,omitempty"` // how the last instance ended
 	Started  *time.Time `json:"started,omitempty"`
 	UptimeMS float64    `json:"uptime_ms,omitempty"`
-	Terminal bool       `json:"terminal"`
+	Terminal string     `json:"terminal,omitempty"` // its name inside, such as pts/0
 	Category string     `json:"category"`
 	Priority int        `json:"priority"`
 	Command  []string   `json:"command"`

@@ -1,5 +1,14 @@
 // Command seance is a session manager for Linux: it runs a set of programs as
 // one image, and boots, saves, branches and resumes it.
+
+// The same binary runs as init of an image, which CRIU freezes: it can take
+// neither a multipath TCP socket nor the cgroup files that the runtime would
+// keep open to follow its CPU limit.
+//
+//go:debug multipathtcp=0
+//go:debug containermaxprocs=0
+//go:debug updatemaxprocs=0
+
 package main
 
 import (
@@ -8,20 +17,33 @@ import (
 	"os/signal"
 
 	"github.com/seancehq/seance/internal/cli"
+	"github.com/seancehq/seance/internal/initd"
+	"github.com/seancehq/seance/internal/monitor"
+	"github.com/seancehq/seance/internal/version"
 )
 
-// version is set by the linker.
-var version string
+func main() { os.Exit(run(os.Args[1:])) }
 
-func main() { os.Exit(run()) }
+// run becomes what the first argument says: init, a monitor, or a command.
+func run(args []string) int {
+	if len(args) > 0 {
+		switch args[0] {
+		case "_init":
+			return initd.Main(args[1:])
+		case "_monitor":
+			return monitor.Main(args[1:])
+		}
+	}
+	return command(args)
+}
 
-func run() int {
+func command(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second interrupt ends the command at once
 	return cli.Main(ctx, cli.Invocation{
-		Version: version,
-		Args:    os.Args[1:],
+		Version: version.String(),
+		Args:    args,
 		Stdin:   os.Stdin,
 		Stdout:  os.Stdout,
 		Stderr:  os.Stderr,

@@ -55,7 +55,7 @@ func (d Dump) Run(c *CRIU) (still time.Duration, err error) {
 	case n.err != nil:
 		return still, n.err
 	case err != nil:
-		return still, explainLog("freeze the image", filepath.Join(d.Dir, DumpLog), err)
+		return still, explainLog(filepath.Join(d.Dir, DumpLog), err)
 	}
 	return still, nil
 }

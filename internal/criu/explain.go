@@ -2,7 +2,6 @@ package criu
 
 import (
 	"bufio"
-	"fmt"
 	"os"
 	"regexp"
 	"strings"
@@ -10,12 +9,11 @@ import (
 
 // An Error is a freeze or a revival that CRIU refused, in words for people.
 type Error struct {
-	Doing string // "freeze the image"
 	Cause string // what is in the way, and the way out where one is known
 	Log   string // the end of CRIU's own words
 }
 
-func (e *Error) Error() string { return fmt.Sprintf("cannot %s: %s", e.Doing, e.Cause) }
+func (e *Error) Error() string { return e.Cause }
 
 // A saying is something CRIU writes, and what it means to a person. $1 and so
 // on stand for the pattern's groups.
@@ -51,9 +49,9 @@ func say(pattern, meaning string) saying {
 }
 
 // explainLog makes an Error of a failure, from what CRIU left in its log.
-func explainLog(doing, log string, err error) error {
+func explainLog(log string, err error) error {
 	lines := errorLines(log)
-	e := &Error{Doing: doing, Cause: meaning(lines), Log: strings.Join(lines, "\n")}
+	e := &Error{Cause: meaning(lines), Log: strings.Join(lines, "\n")}
 	if e.Cause == "" {
 		e.Cause = fallback(lines, err)
 	}
@@ -76,6 +74,9 @@ func fallback(lines []string, err error) string {
 		if !harmless.MatchString(line) {
 			return "CRIU says: " + strip(line)
 		}
+	}
+	if strings.Contains(err.Error(), "signal: killed") {
+		return "CRIU was killed before it was done; try again"
 	}
 	return "CRIU ended without a word: " + err.Error()
 }

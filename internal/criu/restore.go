@@ -39,7 +39,7 @@ func (r Restore) Run(c *CRIU) (pid int, err error) {
 	case n.err != nil:
 		return 0, n.err
 	case err != nil:
-		return 0, explainLog("revive the image", filepath.Join(r.Dir, RestoreLog), err)
+		return 0, explainLog(filepath.Join(r.Dir, RestoreLog), err)
 	}
 	return n.pid, nil
 }

@@ -1,0 +1,105 @@
+package initd
+
+import (
+	"time"
+
+	"github.com/seancehq/seance/api"
+	"github.com/seancehq/seance/internal/supervise"
+	"github.com/seancehq/seance/session"
+)
+
+// describe says what init knows of the image.
+func (in *Init) describe() api.Image {
+	img := api.Image{State: api.StateBooting, Manifest: in.spec.ManifestPath}
+	if now := in.manager.Current(); now != nil {
+		img.Session, img.Started = now.ID(), now.Started()
+	}
+	for _, s := range in.services.Status() {
+		if s.Kind != supervise.KindService {
+			continue
+		}
+		img.Services++
+		if s.Ready {
+			img.Ready++
+		}
+	}
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	img.Name, img.Error = in.name, in.failed
+	switch {
+	case in.asked != nil:
+		img.State = api.StateSaving
+	case in.manager.Running():
+		img.State = api.StateRunning
+	}
+	return img
+}
+
+// listServices lists the services in start-up order.
+func (in *Init) listServices() []api.Service {
+	byName := map[string]supervise.Status{}
+	for _, s := range in.services.Status() {
+		if s.Kind == supervise.KindService {
+			byName[s.Name] = s
+		}
+	}
+	all := []api.Service{}
+	for _, e := range in.manager.StartupList() {
+		if s, ok := byName[e.ID]; ok {
+			all = append(all, service(s))
+		}
+	}
+	return all
+}
+
+// listHandlers gives both lists, with what each handler did last.
+func (in *Init) listHandlers() api.Handlers {
+	kinds := in.kinds()
+	var h api.Handlers
+	for _, last := range in.manager.LastRuns() {
+		h.Startup = append(h.Startup, api.Handler{
+			ID: last.ID, Kind: kinds[last.ID], Category: last.Category, Priority: last.Priority,
+			LastStartup: lastRun(last.Startup), LastShutdown: lastRun(last.Shutdown),
+		})
+	}
+	for i := len(h.Startup) - 1; i >= 0; i-- {
+		h.Shutdown = append(h.Shutdown, h.Startup[i])
+	}
+	return h
+}
+
+func lastRun(r *session.Record) *api.HandlerRun {
+	if r == nil {
+		return nil
+	}
+	run := handlerRun(*r)
+	return &run
+}
+
+// kinds says of each handler what it is.
+func (in *Init) kinds() map[string]string {
+	kinds := map[string]string{"link": "seance", "logs": "seance"}
+	for _, s := range in.manifest.Services {
+		kinds[s.Name] = "service"
+	}
+	for _, h := range in.manifest.Hooks {
+		kinds[h.Name] = "hook"
+	}
+	return kinds
+}
+
+func service(s supervise.Status) api.Service {
+	out := api.Service{
+		Name: s.Name, State: string(s.State), Ready: s.Ready, PID: s.PID, Instance: s.Instance, Restarts: s.Restarts,
+		Exit: s.Exit, Terminal: s.Terminal, Category: s.Category, Priority: s.Priority, Command: s.Command,
+	}
+	if s.Err != nil {
+		out.Error = s.Err.Error()
+	}
+	if s.PID != 0 {
+		out.Started, out.UptimeMS = &s.Started, ms(s.Uptime)
+	}
+	return out
+}
+
+func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

@@ -1,0 +1,13 @@
+// Package initd is init: PID 1 of an image, and its session manager.
+//
+// It is started three times over, by one command line after the other: by the
+// monitor, in new namespaces but still among the host's files (enter.go);
+// then, as found inside the image, with nothing from outside left open
+// (main.go); and never again, whatever is frozen and revived after that.
+//
+// What init does is done by handlers of package session. Two are its own,
+// first and second in the category system: the link to the monitor (link.go),
+// and the services' log files (logs.go). All others come from the manifest,
+// by package supervise. A snapshot is the session manager's; its freezer
+// (freezer.go) only waits for the monitor to say which copy this is.
+package initd

@@ -1,0 +1,180 @@
+package initd
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/seancehq/seance/api"
+	"github.com/seancehq/seance/internal/link"
+	"github.com/seancehq/seance/internal/linux/reap"
+	"github.com/seancehq/seance/internal/logfile"
+	"github.com/seancehq/seance/internal/supervise"
+	"github.com/seancehq/seance/manifest"
+	"github.com/seancehq/seance/session"
+)
+
+// Init is the session manager of one image.
+type Init struct {
+	spec     link.Spec
+	place    api.Live
+	manifest *manifest.Manifest
+	manager  *session.Manager
+	reaper   *reap.Reaper
+	logs     *logfile.Set
+	services *supervise.Supervisor
+	link     *link.Server
+	inside   *inside
+
+	mu       sync.Mutex
+	name     string         // of the live image: another after a boot under another name
+	asked    *asked         // the snapshot under way, or nil
+	saved    *api.SavedInfo // what the last greeting said was saved
+	frozenMS float64
+	failed   string // what went wrong at the last start-up
+}
+
+// live is init from the moment on at which nothing of it is outside.
+func live(dir string) int {
+	in, err := arrive(dir)
+	if err != nil {
+		return 1 // nobody to tell: the monitor sees that init is gone
+	}
+	ctx := context.Background()
+	if err := in.build(); err != nil {
+		in.link.Send(api.Event{Type: api.EventResult, Time: time.Now(), Error: &api.Error{Code: api.CodeCannot, Message: err.Error()}})
+		return 1
+	}
+	in.boot(ctx)
+	in.untilSignal(ctx)
+	return 0
+}
+
+// arrive makes the link, the one thing that everything else may complain
+// over.
+func arrive(dir string) (*Init, error) {
+	spec, err := readSpec(dir)
+	if err != nil {
+		return nil, err
+	}
+	in := &Init{spec: spec, place: place(spec), name: spec.Name}
+	if in.link, err = link.Listen(in.place.Link(), in.answer); err != nil {
+		return nil, err
+	}
+	g, err := in.link.Await(context.Background())
+	if err != nil {
+		return nil, err
+	}
+	in.greeted(g)
+	in.link.Open()
+	return in, nil
+}
+
+// build makes everything that runs the image, and starts nothing of it.
+func (in *Init) build() (err error) {
+	if in.manifest, err = manifest.Parse(in.spec.ManifestPath, in.spec.Manifest); err != nil {
+		return err
+	}
+	if in.reaper, err = reap.New(reap.Options{}); err != nil {
+		return fmt.Errorf("cannot become the image's reaper: %w", err)
+	}
+	in.logs = logfile.NewSet(in.place.Logs(), logfile.Options{})
+	in.manager = session.New(
+		session.WithFreezer(freezer{in}),
+		session.WithConcurrency(),
+		session.WithObserver(in.observe),
+	)
+	if err := in.registerOwn(); err != nil {
+		return err
+	}
+	if err := in.superviseServices(); err != nil {
+		return err
+	}
+	in.inside, err = serveInside(in)
+	return err
+}
+
+// superviseServices registers the handlers of the manifest.
+func (in *Init) superviseServices() (err error) {
+	in.services, err = supervise.New(supervise.Config{
+		Manifest: in.manifest,
+		Reaper:   in.reaper,
+		Logs:     in.logs,
+		Env:      in.environment(),
+		Hot:      func() bool { return in.spec.Hot },
+	})
+	if err != nil {
+		return err
+	}
+	return in.services.Register(in.manager)
+}
+
+// environment is what every program in the image finds besides the
+// environment of whoever started it.
+func (in *Init) environment() []string {
+	env := os.Environ()
+	for i, kv := range env {
+		if len(kv) > 5 && kv[:5] == "PATH=" {
+			env[i] = kv + ":" + in.place.Dir + "/bin"
+		}
+	}
+	return append(env, api.EnvSocket+"="+in.place.Inside(), api.EnvImage+"="+in.name)
+}
+
+// boot runs the start-up list for the first time.
+func (in *Init) boot(ctx context.Context) {
+	result, err := in.manager.Boot(ctx)
+	in.started(result, err)
+	img := in.describe()
+	in.link.Send(api.Event{Type: api.EventResult, Time: time.Now(), Image: &img})
+}
+
+// started keeps what went wrong at a start-up, for whoever asks later.
+func (in *Init) started(result *session.Result, err error) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.failed = ""
+	if err != nil && result.Running {
+		in.failed = err.Error()
+	}
+}
+
+// untilSignal makes a SIGTERM from outside, such as a shutting down host
+// sends, an orderly quit.
+func (in *Init) untilSignal(ctx context.Context) {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+	for range signals {
+		_, _ = in.snapshot(ctx, api.SnapshotRequest{Quit: true})
+	}
+}
+
+// end lets go of what is open, just before init exits.
+func (in *Init) end() {
+	in.logs.End()
+	in.link.Close(nil)
+}
+
+// answer answers the monitor's calls.
+func (in *Init) answer(ctx context.Context, method string, body json.RawMessage) (any, error) {
+	switch method {
+	case link.CallImage:
+		return in.describe(), nil
+	case link.CallServices:
+		return in.listServices(), nil
+	case link.CallHandlers:
+		return in.listHandlers(), nil
+	case link.CallSnapshot:
+		var req api.SnapshotRequest
+		if err := json.Unmarshal(body, &req); err != nil {
+			return nil, &api.Error{Code: api.CodeBad, Message: fmt.Sprintf("cannot read the request: %v", err)}
+		}
+		return in.beginSnapshot(ctx, req)
+	}
+	return nil, &api.Error{Code: api.CodeBad, Message: fmt.Sprintf("init does not know the call %q", method)}
+}

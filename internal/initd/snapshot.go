@@ -1,0 +1,141 @@
+package initd
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/seancehq/seance/api"
+	"github.com/seancehq/seance/internal/link"
+	"github.com/seancehq/seance/session"
+)
+
+// asked is a snapshot under way.
+type asked struct{ id, ref string }
+
+// beginSnapshot begins a snapshot for the monitor and answers at once: the
+// link will be closed before there is a result, which is sent as an event.
+func (in *Init) beginSnapshot(ctx context.Context, req api.SnapshotRequest) (link.Accepted, error) {
+	id, err := in.admit(req)
+	if err != nil {
+		return link.Accepted{}, err
+	}
+	go in.take(context.WithoutCancel(ctx), id, req)
+	return link.Accepted{Snapshot: id}, nil
+}
+
+// snapshot makes a snapshot for a program inside the image, or for init
+// itself. It returns twice, once in each copy.
+func (in *Init) snapshot(ctx context.Context, req api.SnapshotRequest) (*api.SnapshotResult, error) {
+	id, err := in.admit(req)
+	if err != nil {
+		return nil, err
+	}
+	return in.take(context.WithoutCancel(ctx), id, req), nil
+}
+
+// admit lets one snapshot in at a time and gives it an identity.
+func (in *Init) admit(req api.SnapshotRequest) (id string, err error) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.asked != nil {
+		return "", &api.Error{Code: api.CodeBusy, Message: fmt.Sprintf("cannot make a snapshot of image %q: another one is being made; try again when it is done", in.name)}
+	}
+	if !in.manager.Running() {
+		return "", &api.Error{Code: api.CodeBusy, Message: fmt.Sprintf("cannot make a snapshot of image %q: it is still booting; try again when it is up", in.name)}
+	}
+	in.asked = &asked{id: newID(), ref: req.Ref}
+	in.saved, in.frozenMS = nil, 0
+	return in.asked.id, nil
+}
+
+func newID() string {
+	var b [8]byte
+	rand.Read(b[:]) // never fails, see its documentation
+	return fmt.Sprintf("%s-%x", time.Now().UTC().Format("20060102T150405.000"), b)
+}
+
+// take makes the snapshot and tells the monitor what came of it.
+func (in *Init) take(ctx context.Context, id string, req api.SnapshotRequest) *api.SnapshotResult {
+	result, err := in.manager.Snapshot(ctx, req.Save, req.Quit)
+	in.started(result, err)
+	r := in.report(id, result)
+	event := api.Event{Type: api.EventResult, Time: time.Now(), Snapshot: r}
+	if r.Outcome == api.Booting {
+		img := in.describe()
+		event.Image = &img
+	}
+	in.link.Send(event)
+	return r
+}
+
+// report puts a result into the form that goes over the API, and makes way
+// for the next snapshot.
+func (in *Init) report(id string, result *session.Result) *api.SnapshotResult {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.asked = nil
+	r := &api.SnapshotResult{
+		ID: id, Outcome: outcome(result), Saved: in.saved, FrozenMS: in.frozenMS,
+		TotalMS: ms(result.Duration),
+	}
+	for _, rec := range result.Handlers {
+		r.Handlers = append(r.Handlers, handlerRun(rec))
+	}
+	r.Error = cause(result)
+	return r
+}
+
+// cause is what went wrong, in the words of whoever saw it: what the monitor
+// said of a failed save says more than that there was one.
+func cause(r *session.Result) string {
+	var told *api.Error
+	switch err := r.AllErrors(); {
+	case err == nil:
+		return ""
+	case errors.As(r.Err, &told):
+		return told.Message
+	default:
+		return err.Error()
+	}
+}
+
+func outcome(r *session.Result) api.Outcome {
+	switch {
+	case r.Booting:
+		return api.Booting
+	case !r.Save && !r.Quit:
+		return api.Nothing
+	case r.Save && !r.Saved, r.Err != nil:
+		return api.Failed
+	}
+	return api.Continuing
+}
+
+func handlerRun(r session.Record) api.HandlerRun {
+	run := api.HandlerRun{
+		ID: r.ID, Action: r.Action.String(), Booting: r.Booting, Quitting: r.Quitting,
+		Started: r.Start, DurationMS: ms(r.Duration),
+	}
+	if r.Err != nil {
+		run.Error = r.Err.Error()
+	}
+	return run
+}
+
+// observe passes the session manager's events on to the monitor.
+func (in *Init) observe(e session.Event) {
+	switch e.Kind {
+	case session.PhaseBegins:
+		in.link.Send(api.Event{Type: api.EventStage, Time: e.Time, Message: e.Progress.Phase.String()})
+	case session.HandlerBegins, session.HandlerDone:
+		run := handlerRun(e.Handler)
+		phase := "before"
+		if e.Kind == session.HandlerDone {
+			phase = "after"
+		}
+		in.link.Send(api.Event{Type: api.EventHandler, Time: e.Time, Handler: &run, Phase: phase})
+	}
+}

@@ -1,0 +1,87 @@
+package monitor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"github.com/seancehq/seance/api"
+	"github.com/seancehq/seance/internal/criu"
+	"github.com/seancehq/seance/internal/link"
+	"github.com/seancehq/seance/internal/linux/pidfd"
+)
+
+// adopt takes over a live image whose monitor is gone.
+func (m *Monitor) adopt(ctx context.Context) (err error) {
+	m.record, err = readRecord(m.live)
+	if errors.Is(err, fs.ErrNotExist) {
+		return m.errGone()
+	}
+	if err != nil {
+		return err
+	}
+	m.init, err = pidfd.Find(m.record.Init)
+	if errors.Is(err, pidfd.ErrGone) {
+		return errors.Join(m.errDied(ctx), sweep(m.live))
+	}
+	if err != nil {
+		return err
+	}
+	if m.record.Freezer == api.FreezerCRIU {
+		if m.criu, err = criu.Find(ctx, checkedPath(m.home)); err != nil {
+			m.log.Error("the image can no longer be frozen", "error", err)
+		}
+	}
+	if err := m.greet(ctx, m.adoption(ctx)); err != nil {
+		return err
+	}
+	m.unmark()
+	return os.RemoveAll(dumpDir(m.live)) // of a save that was never finished
+}
+
+// adoption is what init is told. If it waits for the end of a save, the store
+// knows what came of it.
+func (m *Monitor) adoption(ctx context.Context) link.Greeting {
+	g := link.Greeting{Verdict: link.Adopted, Name: m.live.Name}
+	if m.record.Reviving {
+		g.Verdict = link.Booting
+		return g
+	}
+	was := m.record.Saving
+	if was == nil {
+		return g
+	}
+	if info := m.stored(ctx, *was); info != nil {
+		g.Verdict, g.Saved = link.Continuing, info
+	} else {
+		g.Verdict = link.Failed
+		g.Error = &api.Error{Code: api.CodeCannot, Message: "the monitor was lost before the image was saved; nothing was saved, try again"}
+	}
+	return g
+}
+
+// stored finds an image by the snapshot that made it.
+func (m *Monitor) stored(ctx context.Context, s saving) *api.SavedInfo {
+	store, err := m.openStore()
+	if err != nil {
+		return nil
+	}
+	img, err := store.Get(ctx, s.Ref)
+	if err != nil || img.Config.SnapshotID != s.Snapshot {
+		return nil
+	}
+	return &api.SavedInfo{Ref: s.Ref, Digest: img.Digest.String(), Size: img.Size(), Freezer: m.record.Freezer}
+}
+
+// errDied says how an image ended that nobody was watching.
+func (m *Monitor) errDied(ctx context.Context) error {
+	e := &api.Error{Code: api.CodeNotAlive, Message: fmt.Sprintf("image %q ended while it had no monitor", m.live.Name)}
+	if was := m.record.Saving; was != nil {
+		if info := m.stored(ctx, *was); info != nil {
+			e.Message = fmt.Sprintf("image %q was saved as %s and has quit", m.live.Name, info.Ref)
+		}
+	}
+	return e
+}

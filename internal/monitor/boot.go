@@ -1,0 +1,143 @@
+package monitor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/seancehq/seance/api"
+	"github.com/seancehq/seance/image"
+	"github.com/seancehq/seance/internal/criu"
+	"github.com/seancehq/seance/internal/link"
+)
+
+// boot makes a saved image a live one, up to the point where init has been
+// told that it boots.
+func (m *Monitor) boot(ctx context.Context, l api.Launch) error {
+	store, err := m.openStore()
+	if err != nil {
+		return err
+	}
+	img, err := store.Get(ctx, l.Ref)
+	if err != nil {
+		return err
+	}
+	if err := m.fits(img, l.Force); err != nil {
+		return fmt.Errorf("cannot boot image %q: %w", l.Ref, err)
+	}
+	m.record.From = img.Digest.String()
+	m.record.Manifest, m.record.Source = string(img.Config.Manifest.Path), []byte(img.Config.Manifest.Source)
+	if img.Config.Freezer == image.FreezerRespawn {
+		return m.bootCold(ctx, img, l)
+	}
+	return m.bootHot(ctx, img)
+}
+
+// fits says whether an image can boot on this machine as it is now.
+func (m *Monitor) fits(img *image.Image, force bool) error {
+	if err := img.Config.CheckHost(image.ThisHost(cpuFeatures())); err != nil {
+		return err
+	}
+	if force {
+		return nil
+	}
+	var changed []string
+	for _, c := range image.CheckFiles(img.Config.Files, image.StatFile) {
+		if c.Harmful() && !capturedFile(img, string(c.File.Path)) {
+			changed = append(changed, c.String())
+		}
+	}
+	if len(changed) == 0 {
+		return nil
+	}
+	return &api.Error{
+		Code: api.CodeCannot,
+		Message: fmt.Sprintf("files that its programs use have changed since it was saved: %s; boot it with --force if that is meant",
+			strings.Join(changed, "; ")),
+	}
+}
+
+// capturedFile says whether a file comes back with the image.
+func capturedFile(img *image.Image, path string) bool {
+	for _, dir := range img.Config.Capture {
+		if strings.HasPrefix(path, dir+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+// bootCold starts the programs of an image again from its manifest.
+func (m *Monitor) bootCold(ctx context.Context, img *image.Image, l api.Launch) error {
+	if err := restoreCaptured(ctx, img); err != nil {
+		return err
+	}
+	return m.up(ctx, api.Launch{
+		Name: l.Name, Manifest: m.record.Source, ManifestPath: m.record.Manifest, Freezer: api.FreezerRespawn,
+	})
+}
+
+// bootHot has CRIU revive an image, with the init binary it was frozen with.
+func (m *Monitor) bootHot(ctx context.Context, img *image.Image) error {
+	if err := m.chooseFreezer(ctx, api.FreezerCRIU); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(rootDir(m.live), 0o755); err != nil {
+		return err
+	}
+	dir := reviveDir(m.live)
+	if err := freshDir(dir); err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	if err := m.unpack(ctx, img, dir); err != nil {
+		return err
+	}
+	m.ours, m.record.Reviving = true, true
+	r := criu.Restore{Dir: dir, Own: m.live.Dir, Root: rootDir(m.live), Restored: m.hold}
+	if _, err := r.Run(m.criu); err != nil {
+		return fmt.Errorf("cannot boot image %q: %w", m.live.Name, m.notRevived(err))
+	}
+	if err := m.greet(ctx, link.Greeting{Verdict: link.Booting, Name: m.live.Name}); err != nil {
+		return err
+	}
+	m.unmark()
+	return nil
+}
+
+// unpack brings everything that a revival needs to where it needs it.
+func (m *Monitor) unpack(ctx context.Context, img *image.Image, dir string) error {
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return img.Extract(gctx, image.LayerCRIU, dir) })
+	g.Go(func() error { return img.Extract(gctx, image.LayerMemory, dir) })
+	g.Go(func() error { return m.unpackProgram(gctx, img) })
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	return restoreCaptured(ctx, img)
+}
+
+func (m *Monitor) unpackProgram(ctx context.Context, img *image.Image) (err error) {
+	extract := func(dir string) error { return img.Extract(ctx, image.LayerInit, dir) }
+	if m.record.Program, err = m.programs.ofImage(img.Config.Init, extract); err != nil {
+		return err
+	}
+	return m.programs.link(m.record.Program, m.live)
+}
+
+// notRevived lets go of what CRIU may have made before it failed. CRIU kills
+// the processes itself.
+func (m *Monitor) notRevived(err error) error {
+	if m.init == nil {
+		return err
+	}
+	<-m.init.Done()
+	reap(m.record.Init.PID)
+	m.init.Close()
+	m.init = nil
+	return errors.Join(err, os.Remove(m.live.Record()))
+}

@@ -1,0 +1,61 @@
+package monitor
+
+import (
+	"sync"
+
+	"github.com/seancehq/seance/api"
+)
+
+// hub passes events on to all who listen at the moment.
+type hub struct {
+	mu        sync.Mutex
+	listeners map[*listener]struct{}
+}
+
+// listener receives events. Progress may be lost by one who is slow; a result
+// never is, and the latest one replaces one not yet taken.
+type listener struct {
+	progress chan api.Event
+	result   chan api.Event
+}
+
+const progressKept = 256
+
+func newHub() *hub { return &hub{listeners: map[*listener]struct{}{}} }
+
+func (h *hub) listen() *listener {
+	l := &listener{make(chan api.Event, progressKept), make(chan api.Event, 1)}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.listeners[l] = struct{}{}
+	return l
+}
+
+func (h *hub) leave(l *listener) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.listeners, l)
+}
+
+func (h *hub) publish(e api.Event) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for l := range h.listeners {
+		l.offer(e)
+	}
+}
+
+func (l *listener) offer(e api.Event) {
+	if e.Type != api.EventResult {
+		select {
+		case l.progress <- e:
+		default:
+		}
+		return
+	}
+	select {
+	case <-l.result:
+	default:
+	}
+	l.result <- e // publish is the only sender, and there is room now
+}

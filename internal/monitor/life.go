@@ -1,0 +1,168 @@
+package monitor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/seancehq/seance/api"
+	"github.com/seancehq/seance/internal/link"
+)
+
+// exitLimit is how long init may take to end once it said that it does.
+const exitLimit = 10 * time.Second
+
+// heard takes an event from init. It runs in the link's reader.
+func (m *Monitor) heard(e api.Event) {
+	if e.Type == api.EventResult {
+		m.setState(api.StateRunning)
+	}
+	m.hub.publish(e)
+}
+
+// follow lives with the image until init is gone, and says what the last
+// thing was that init wanted: nil when it died without a word.
+func (m *Monitor) follow(ctx context.Context) *link.Farewell {
+	for {
+		p, err := m.borrow(ctx)
+		if err != nil {
+			return nil
+		}
+		select {
+		case <-p.Done():
+		case <-m.init.Done():
+			p.Close()
+		}
+		m.dropPeer()
+		said := p.Farewell()
+		if m.ended() {
+			return asked(said)
+		}
+		if last := m.after(ctx, said); last != nil || m.ended() {
+			return last
+		}
+	}
+}
+
+// asked is a farewell if it explains that init has ended: one that asks for a
+// save does not, because it is the monitor who ends init after it.
+func asked(said *link.Farewell) *link.Farewell {
+	if said == nil || said.Save {
+		return nil
+	}
+	return said
+}
+
+// after does what init asked for when it closed the link. It returns what
+// init asked for last when the image has ended with it.
+func (m *Monitor) after(ctx context.Context, said *link.Farewell) *link.Farewell {
+	switch {
+	case said == nil:
+		m.reconnect(ctx, link.Greeting{Verdict: link.Adopted})
+		return nil
+	case said.Save:
+		m.setState(api.StateSaving)
+		greeting, ended := m.save(ctx, *said)
+		if ended {
+			return said
+		}
+		m.reconnect(ctx, greeting)
+		m.unmark()
+		return nil
+	}
+	m.setState(api.StateQuitting)
+	m.awaitExit(exitLimit)
+	return said
+}
+
+// reconnect makes a new link. When that fails the image goes on without, and
+// the next try is made by whoever asks it something.
+func (m *Monitor) reconnect(ctx context.Context, g link.Greeting) {
+	g.Name = m.live.Name
+	for !m.ended() {
+		err := m.greet(ctx, g)
+		if err == nil {
+			return
+		}
+		m.log.Error("cannot link up with init, trying again", "error", err)
+		m.setState(api.StateLost)
+	}
+}
+
+// unmark takes the marks of a save or a revival off the record, once init
+// knows what came of it. Left on, they do no harm: an init that does not ask
+// is not told.
+func (m *Monitor) unmark() {
+	m.record.Saving, m.record.Reviving = nil, false
+	if err := m.record.write(m.live); err != nil {
+		m.log.Error("cannot take the mark of a save off", "error", err)
+	}
+}
+
+func (m *Monitor) ended() bool {
+	select {
+	case <-m.init.Done():
+		return true
+	default:
+		return false
+	}
+}
+
+// awaitExit waits for init to end, and ends it when it takes too long.
+func (m *Monitor) awaitExit(limit time.Duration) {
+	select {
+	case <-m.init.Done():
+		return
+	case <-time.After(limit):
+		m.log.Error("init did not end by itself; killing it", "limit", limit)
+	}
+	m.kill()
+}
+
+// kill ends init, and with it all processes of its PID namespace.
+func (m *Monitor) kill() {
+	_ = m.init.Signal(syscall.SIGKILL)
+	<-m.init.Done()
+}
+
+// bury clears away after an image that has ended, so that its name is free
+// when this returns.
+func (m *Monitor) bury() {
+	if m.ours {
+		reap(m.record.Init.PID)
+	}
+	if m.record.Freezer == api.FreezerRespawn {
+		killOrphans()
+	}
+	m.init.Close()
+	if err := sweep(m.live); err != nil {
+		m.log.Error("cannot clear away", "error", err)
+	}
+	m.lock.Close()
+	close(m.gone)
+}
+
+// reap takes the exit status of a child that has ended.
+func reap(pid int) {
+	for {
+		var status unix.WaitStatus
+		if _, err := unix.Wait4(pid, &status, 0, nil); !errors.Is(err, unix.EINTR) {
+			return
+		}
+	}
+}
+
+// lastWords is the result that those get who still wait for one.
+func (m *Monitor) lastWords(said *link.Farewell) api.Event {
+	e := api.Event{Type: api.EventResult, Time: time.Now()}
+	if said == nil {
+		e.Error = &api.Error{Code: api.CodeNotAlive, Message: fmt.Sprintf("image %q ended unexpectedly: its init is gone, and all its processes with it", m.live.Name)}
+		return e
+	}
+	e.Snapshot = &api.SnapshotResult{ID: said.Snapshot, Outcome: api.Quit, Saved: m.saved}
+	return e
+}

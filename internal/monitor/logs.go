@@ -1,0 +1,37 @@
+package monitor
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/seancehq/seance/api"
+	"github.com/seancehq/seance/internal/logfile"
+)
+
+// errLeft ends the reading of logs for a client that is gone.
+var errLeft = errors.New("the client has left")
+
+// serveLogs streams log lines. They are read from the files, so that a client
+// who reads slowly, or not at all, holds nobody up.
+func (m *Monitor) serveLogs(w http.ResponseWriter, r *http.Request) {
+	q, err := query(r)
+	if err != nil {
+		refuse(w, &api.Error{Code: api.CodeBad, Message: fmt.Sprintf("cannot read the request: %v", err)})
+		return
+	}
+	send := stream[api.LogLine](w)
+	ctx := r.Context()
+	// A failure shows as a stream that ends: the status has been sent.
+	err = logfile.Read(ctx, logfile.Query{Dir: m.live.Logs(), Services: q.Services, Last: q.Tail, Follow: q.Follow},
+		func(l logfile.Line) error {
+			send(api.LogLine{Time: l.Time, Service: l.Service, Stream: l.Stream, Partial: l.Partial, Text: l.Text})
+			if ctx.Err() != nil {
+				return errLeft
+			}
+			return nil
+		})
+	if err != nil && !errors.Is(err, errLeft) {
+		m.log.Error("cannot read logs", "error", err)
+	}
+}

@@ -1,0 +1,139 @@
+package monitor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/seancehq/seance/api"
+	"github.com/seancehq/seance/image"
+	"github.com/seancehq/seance/internal/criu"
+	"github.com/seancehq/seance/internal/link"
+	"github.com/seancehq/seance/internal/linux/pidfd"
+)
+
+// Monitor keeps one live image.
+type Monitor struct {
+	home     api.Home
+	live     api.Live
+	log      *slog.Logger
+	programs programs
+	hub      *hub
+	criu     *criu.CRIU // nil: the respawn freezer
+
+	// Set when the image comes to life, and only changed by the goroutine
+	// that runs life.
+	record record
+	init   *pidfd.Handle
+	lock   *os.File
+	ours   bool           // init is our child
+	saved  *api.SavedInfo // what the image was saved as when it quit
+
+	mu    sync.Mutex
+	peer  *link.Peer    // nil while there is no link
+	found chan struct{} // closed when peer is set
+	state api.State
+	gone  chan struct{} // closed when the image is
+}
+
+func newMonitor(home api.Home, name string, log *slog.Logger) *Monitor {
+	return &Monitor{
+		home: home, live: home.Live(name), log: log, programs: programs{home.Programs()},
+		hub: newHub(), found: make(chan struct{}), gone: make(chan struct{}), state: api.StateBooting,
+	}
+}
+
+func (m *Monitor) setPeer(p *link.Peer) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.peer = p
+	close(m.found)
+}
+
+func (m *Monitor) dropPeer() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.peer, m.found = nil, make(chan struct{})
+}
+
+func (m *Monitor) setState(s api.State) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.state = s
+}
+
+func (m *Monitor) stateNow() api.State {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.state
+}
+
+// call asks init. While the link is closed for a save it waits for it.
+func (m *Monitor) call(ctx context.Context, method string, in, out any) error {
+	for {
+		p, err := m.borrow(ctx)
+		if err != nil {
+			return err
+		}
+		err = p.Call(ctx, method, in, out)
+		if !errors.Is(err, link.ErrClosed) {
+			return err
+		}
+		if err := m.awaitOther(ctx, p); err != nil {
+			return err
+		}
+	}
+}
+
+// borrow returns the link, waiting for there to be one.
+func (m *Monitor) borrow(ctx context.Context) (*link.Peer, error) {
+	for {
+		m.mu.Lock()
+		p, found := m.peer, m.found
+		m.mu.Unlock()
+		if p != nil {
+			return p, nil
+		}
+		if err := wait(m, ctx, found); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// awaitOther waits until life has noticed that a link is closed.
+func (m *Monitor) awaitOther(ctx context.Context, old *link.Peer) error {
+	for {
+		m.mu.Lock()
+		same := m.peer == old
+		m.mu.Unlock()
+		if !same {
+			return nil
+		}
+		if err := wait(m, ctx, time.After(time.Millisecond)); err != nil {
+			return err
+		}
+	}
+}
+
+func (m *Monitor) errGone() error {
+	return &api.Error{Code: api.CodeNotAlive, Message: fmt.Sprintf("image %q is no longer alive", m.live.Name)}
+}
+
+// wait waits for a channel, the end of the image or of ctx.
+func wait[T any](m *Monitor, ctx context.Context, c <-chan T) error {
+	select {
+	case <-c:
+		return nil
+	case <-m.gone:
+		return m.errGone()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// openStore opens the image store, which is made when it is missing.
+func (m *Monitor) openStore() (*image.Store, error) { return image.Open(m.home.Store()) }

@@ -1,0 +1,229 @@
+package monitor
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"syscall"
+	"time"
+
+	"github.com/opencontainers/go-digest"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/seancehq/seance/api"
+	"github.com/seancehq/seance/image"
+	"github.com/seancehq/seance/internal/criu"
+	"github.com/seancehq/seance/internal/link"
+	"github.com/seancehq/seance/process"
+)
+
+// save does what init asked for with its farewell. It returns the greeting
+// that tells init what came of it, or that the image has ended, as asked.
+func (m *Monitor) save(ctx context.Context, f link.Farewell) (g link.Greeting, ended bool) {
+	s := &save{m: m, asked: f}
+	err := s.run(ctx)
+	switch {
+	case err == nil && f.Quit && s.killed:
+		m.kill()
+		m.saved = s.info()
+		return g, true
+	case err != nil:
+		m.log.Error("a save failed", "error", err, "detail", detail(err))
+		return link.Greeting{Verdict: link.Failed, Error: wireError(err)}, false
+	}
+	return link.Greeting{Verdict: link.Continuing, Saved: s.info(), FrozenMS: ms(s.still)}, false
+}
+
+// save is one save under way.
+type save struct {
+	m      *Monitor
+	asked  link.Farewell
+	ref    image.Ref
+	writer *image.Writer
+	config image.Config
+	before []process.Observed // the processes just before the freeze
+	image  *image.Image       // once it is in the store
+	still  time.Duration      // how long the programs stood still
+	killed bool               // the programs were ended after the image was stored
+}
+
+func (s *save) run(ctx context.Context) (err error) {
+	if s.ref, err = s.m.refFor(s.asked); err != nil {
+		return err
+	}
+	if err := s.m.markSaving(&saving{s.asked.Snapshot, s.ref.String()}); err != nil {
+		return err
+	}
+	store, err := s.m.openStore()
+	if err != nil {
+		return err
+	}
+	if s.writer, err = store.Create(ctx); err != nil {
+		return err
+	}
+	defer s.writer.Abort()
+	if s.m.criu == nil {
+		return s.cold(ctx)
+	}
+	return s.hot(ctx)
+}
+
+// refFor is the name to save under: the live image's own unless another was
+// asked for.
+func (m *Monitor) refFor(f link.Farewell) (image.Ref, error) {
+	if f.Ref == "" {
+		return image.ParseRef(m.live.Name)
+	}
+	return image.ParseRef(f.Ref)
+}
+
+func (m *Monitor) markSaving(s *saving) error {
+	m.record.Saving = s
+	return m.record.write(m.live)
+}
+
+// cold saves what the respawn freezer keeps: the manifest and the captured
+// folders. The programs that were to be stopped are, by the shut-down list.
+func (s *save) cold(ctx context.Context) error {
+	s.describe()
+	if err := s.observeProcesses(); err != nil {
+		return err
+	}
+	if err := s.addCaptured(ctx); err != nil {
+		return err
+	}
+	return s.commit(ctx)
+}
+
+// hot has CRIU write the image, and stores what it wrote. Whatever must agree
+// with the memory is taken while all programs stand still. When they are to
+// end, so is the image stored: if anything fails, they simply go on.
+func (s *save) hot(ctx context.Context) error {
+	dir := dumpDir(s.m.live)
+	if err := freshDir(dir); err != nil {
+		return fmt.Errorf("cannot make room for the frozen image: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	lock, err := s.m.hasOutsidePeers()
+	if err != nil {
+		return err
+	}
+	if s.before, err = s.m.processes(); err != nil {
+		return fmt.Errorf("cannot see the image's processes: %w", err)
+	}
+	d := criu.Dump{PID: s.m.record.Init.PID, Dir: dir, Inside: api.InsideDir, LockNetwork: lock, Kill: s.asked.Quit}
+	d.Frozen = func() error { return s.frozen(ctx, dir) }
+	s.still, err = d.Run(s.m.criu)
+	if s.killed {
+		return s.afterKill(err)
+	}
+	if err != nil {
+		return err
+	}
+	return s.store(ctx, dir)
+}
+
+// frozen runs while all programs stand still, after CRIU has written all.
+func (s *save) frozen(ctx context.Context, dir string) error {
+	s.describe()
+	if err := s.observe(); err != nil {
+		return err
+	}
+	if err := s.addCaptured(ctx); err != nil {
+		return err
+	}
+	if !s.asked.Quit {
+		return nil
+	}
+	if err := s.store(ctx, dir); err != nil {
+		return err
+	}
+	// From here on the image on disk is the one that counts: it must not do
+	// one more step.
+	s.killed = true
+	return s.m.init.Signal(syscall.SIGKILL)
+}
+
+// afterKill looks at how CRIU took the end of the processes it held: not at
+// all, or with an error that means nothing any more.
+func (s *save) afterKill(err error) error {
+	if err != nil {
+		s.m.log.Info("CRIU lost the processes as they ended", "error", err)
+	}
+	return nil
+}
+
+// store puts CRIU's files and the init binary into the store, and the image
+// with them.
+func (s *save) store(ctx context.Context, dir string) error {
+	known, err := s.m.programs.digest(s.m.record.Program)
+	if err != nil {
+		return fmt.Errorf("cannot read the program that runs as init: %w", err)
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return s.addTree(ctx, image.LayerCRIU, dir, image.IsCRIUFile) })
+	g.Go(func() error { return s.addTree(ctx, image.LayerMemory, dir, image.IsMemoryFile) })
+	g.Go(func() error { return s.addProgram(ctx, known) })
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	return s.commit(ctx)
+}
+
+func (s *save) addTree(ctx context.Context, kind image.LayerKind, dir string, match func(string) bool) error {
+	_, err := s.writer.AddTree(ctx, kind, dir, match)
+	return err
+}
+
+func (s *save) addProgram(ctx context.Context, known digest.Digest) error {
+	_, err := s.writer.AddFile(ctx, image.LayerInit, s.m.live.Program(), known)
+	return err
+}
+
+func (s *save) addCaptured(ctx context.Context) error {
+	for _, dir := range s.config.Capture {
+		if _, err := s.writer.AddFolder(ctx, dir, dir, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *save) commit(ctx context.Context) (err error) {
+	s.image, err = s.writer.Commit(ctx, s.ref, s.config)
+	return err
+}
+
+// describe fills in what a saved image says of itself.
+func (s *save) describe() {
+	r := s.m.record
+	s.config = image.Config{
+		Created:     time.Now(),
+		SnapshotID:  s.asked.Snapshot,
+		Parent:      digest.Digest(r.From),
+		Freezer:     image.Freezer(r.Freezer),
+		Manifest:    image.ManifestSource{Path: image.Text(r.Manifest), Source: image.Text(r.Source)},
+		Capture:     s.asked.Capture,
+		Versions:    s.m.versions(),
+		CPUFeatures: cpuFeatures(),
+		Session:     image.SessionInfo{ID: s.asked.Session, Started: s.asked.Started},
+	}
+	for _, h := range s.asked.Startup {
+		s.config.StartupList = append(s.config.StartupList, image.StartupEntry{ID: h.ID, Category: h.Category, Priority: h.Priority})
+	}
+}
+
+func (s *save) info() *api.SavedInfo {
+	return &api.SavedInfo{
+		Ref: s.ref.String(), Digest: s.image.Digest.String(), Size: s.image.Size(), Freezer: s.m.record.Freezer,
+	}
+}
+
+func freshDir(dir string) error {
+	if err := os.RemoveAll(dir); err != nil {
+		return err
+	}
+	return os.Mkdir(dir, 0o700)
+}
+
+func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

@@ -1,0 +1,217 @@
+package monitor
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"strconv"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/seancehq/seance/api"
+	"github.com/seancehq/seance/internal/link"
+)
+
+// server serves the API on the live image's socket.
+type server struct {
+	http *http.Server
+	done chan error
+}
+
+// serve begins to serve. Only the user who runs the monitor, and root, get an
+// answer.
+func (m *Monitor) serve() (*server, error) {
+	if err := os.RemoveAll(m.live.Socket()); err != nil {
+		return nil, err
+	}
+	l, err := listenPrivate(m.live.Socket())
+	if err != nil {
+		return nil, fmt.Errorf("cannot serve the API of image %q: %w", m.live.Name, err)
+	}
+	s := &server{http: &http.Server{Handler: m.routes(), ReadHeaderTimeout: 10 * time.Second}, done: make(chan error, 1)}
+	go func() { s.done <- s.http.Serve(sameUser{l}) }()
+	return s, nil
+}
+
+// listenPrivate listens on a socket that only its owner may connect to.
+func listenPrivate(path string) (net.Listener, error) {
+	old := unix.Umask(0o177)
+	defer unix.Umask(old)
+	return net.Listen("unix", path)
+}
+
+// stop lets the answers that are under way end, and then the server.
+func (s *server) stop() {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	if s.http.Shutdown(ctx) != nil {
+		s.http.Close()
+	}
+	<-s.done
+}
+
+// sameUser turns away whoever is neither root nor the monitor's own user,
+// should the socket's mode ever be loosened. See SO_PEERCRED in unix(7).
+type sameUser struct{ net.Listener }
+
+func (l sameUser) Accept() (net.Conn, error) {
+	for {
+		c, err := l.Listener.Accept()
+		if err != nil || allowed(c.(*net.UnixConn)) {
+			return c, err
+		}
+		c.Close()
+	}
+}
+
+func allowed(c *net.UnixConn) bool {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return false
+	}
+	var who *unix.Ucred
+	ctlErr := raw.Control(func(fd uintptr) { who, err = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED) })
+	return ctlErr == nil && err == nil && (who.Uid == 0 || int(who.Uid) == os.Geteuid())
+}
+
+func (m *Monitor) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /v1/image", answer(m.describeImage))
+	mux.Handle("GET /v1/services", answer(relay[[]api.Service](m, link.CallServices)))
+	mux.Handle("GET /v1/handlers", answer(relay[api.Handlers](m, link.CallHandlers)))
+	mux.Handle("GET /v1/hierarchy", answer(m.hierarchy))
+	mux.HandleFunc("GET /v1/logs", m.serveLogs)
+	mux.HandleFunc("POST /v1/snapshot", m.serveSnapshot)
+	return mux
+}
+
+// answer makes a handler of a function that returns what to send.
+func answer[T any](f func(context.Context) (T, error)) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		v, err := f(r.Context())
+		if err != nil {
+			refuse(w, err)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(v)
+	})
+}
+
+// relay asks init.
+func relay[T any](m *Monitor, method string) func(context.Context) (T, error) {
+	return func(ctx context.Context) (v T, err error) {
+		err = m.call(ctx, method, nil, &v)
+		return v, err
+	}
+}
+
+// describeImage says what init and the monitor know of the image. It answers
+// at once during a save too, with what the monitor knows alone.
+func (m *Monitor) describeImage(ctx context.Context) (api.Image, error) {
+	img := api.Image{State: m.stateNow()}
+	m.mu.Lock()
+	p := m.peer
+	m.mu.Unlock()
+	if p != nil {
+		if err := p.Call(ctx, link.CallImage, nil, &img); err != nil && !errors.Is(err, link.ErrClosed) {
+			return img, err
+		}
+	}
+	m.fillIn(&img)
+	return img, nil
+}
+
+// fillIn adds to init's description what only the monitor knows.
+func (m *Monitor) fillIn(img *api.Image) {
+	img.Name, img.PID, img.MonitorPID = m.live.Name, m.record.Init.PID, os.Getpid()
+	img.Freezer, img.WhyCold = m.record.Freezer, m.record.WhyCold
+	img.From, img.Manifest = m.record.From, m.record.Manifest
+}
+
+// serveSnapshot asks init for a snapshot and streams what happens until its
+// result. The snapshot goes on when the client leaves.
+func (m *Monitor) serveSnapshot(w http.ResponseWriter, r *http.Request) {
+	var req api.SnapshotRequest
+	if err := json.NewDecoder(r.Body).Decode(&req); err != nil {
+		refuse(w, &api.Error{Code: api.CodeBad, Message: fmt.Sprintf("cannot read the request: %v", err)})
+		return
+	}
+	l := m.hub.listen()
+	defer m.hub.leave(l)
+	var begun link.Accepted
+	if err := m.call(r.Context(), link.CallSnapshot, req, &begun); err != nil {
+		refuse(w, err)
+		return
+	}
+	events := stream[api.Event](w)
+	for {
+		select {
+		case e := <-l.progress:
+			events(e)
+		case e := <-l.result:
+			if e.Snapshot == nil || e.Snapshot.ID == begun.Snapshot {
+				flush(l, events)
+				events(e)
+				return
+			}
+		case <-r.Context().Done():
+			return
+		}
+	}
+}
+
+// flush passes on the progress that came before a result.
+func flush(l *listener, send func(api.Event)) {
+	for {
+		select {
+		case e := <-l.progress:
+			send(e)
+		default:
+			return
+		}
+	}
+}
+
+// stream sends values as lines of JSON, each at once.
+func stream[T any](w http.ResponseWriter) func(T) {
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	out, enc := http.NewResponseController(w), json.NewEncoder(w)
+	_ = out.Flush()
+	return func(v T) {
+		_ = enc.Encode(v)
+		_ = out.Flush()
+	}
+}
+
+// query reads a log query from a request.
+func query(r *http.Request) (q api.LogQuery, err error) {
+	v := r.URL.Query()
+	q.Services, q.Tail = v["service"], -1
+	if s := v.Get("tail"); s != "" {
+		q.Tail, err = strconv.Atoi(s)
+	}
+	if s := v.Get("follow"); s != "" && err == nil {
+		q.Follow, err = strconv.ParseBool(s)
+	}
+	return q, err
+}
+
+// refuse answers with an error.
+func refuse(w http.ResponseWriter, err error) {
+	e := wireError(err)
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status[e.Code])
+	_ = json.NewEncoder(w).Encode(e)
+}
+
+var status = map[string]int{
+	api.CodeBusy: http.StatusConflict, api.CodeExists: http.StatusConflict, api.CodeNotFound: http.StatusNotFound,
+	api.CodeBad: http.StatusBadRequest, api.CodeNotAlive: http.StatusGone, api.CodeForbidden: http.StatusForbidden,
+	api.CodeCannot: http.StatusInternalServerError,
+}
