@@ -1,19 +1,30 @@
 package process
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // Command is what a process runs, for those who read a table. The operations of
-// the table take no notice of it.
+// the table take no notice of it. Bytes that are not UTF-8 are replaced.
 type Command struct {
 	Comm   string   `json:"comm,omitempty"`  // the short name, as in /proc/PID/comm
 	Args   []string `json:"args,omitempty"`  // the command line, empty for kernel threads
 	Letter string   `json:"state,omitempty"` // the state as proc_pid_stat(5) has it, such as "S"
 }
 
+// clone copies a Command so that nobody else can change it. The kernel takes any
+// bytes for a name, but a State must come back from JSON as it was.
 func (c Command) clone() *Command {
+	c.Comm, c.Letter = valid(c.Comm), valid(c.Letter)
 	c.Args = slices.Clone(c.Args)
+	for i, arg := range c.Args {
+		c.Args[i] = valid(arg)
+	}
 	return &c
 }
+
+func valid(s string) string { return strings.ToValidUTF8(s, "\ufffd") }
 
 // SetCommand notes what p runs. Children inherit it.
 func (p Process) SetCommand(c Command) error {

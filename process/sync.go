@@ -366,7 +366,7 @@ func (s *syncer) threads(o *Observed) {
 func (s *syncer) command(o *Observed) {
 	t := s.t
 	slot := t.numbers.task(o.PID)
-	now := o.command()
+	now := o.command().clone()
 	before := t.commands[slot]
 	if before != nil && before.Comm == now.Comm && slices.Equal(before.Args, now.Args) {
 		if before.Letter != now.Letter {
@@ -374,7 +374,7 @@ func (s *syncer) command(o *Observed) {
 		}
 		return
 	}
-	t.setCommand(slot, now.clone())
+	t.setCommand(slot, now)
 	if before != nil && !s.fresh[o.PID] && !o.ended() {
 		t.change(t.procs.at(slot), hasExeced, 0)
 		s.event(Event{Kind: EventExec, PID: o.PID, Name: o.Comm})

@@ -74,7 +74,7 @@ func (t *Table) setTerminal(sslot uint32, tty Device, name string) {
 	if t.terminals == nil {
 		t.terminals = make(map[Device]*terminal)
 	}
-	t.terminals[tty] = &terminal{name: name, session: sslot}
+	t.terminals[tty] = &terminal{name: valid(name), session: sslot}
 	t.sessions.at(sslot).terminal = tty
 }
 
