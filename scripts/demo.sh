@@ -48,6 +48,7 @@ main() {
 		check_starts_afresh
 	fi
 	run ps
+	run logs announce # what its hook was told, each time
 
 	title "Quit"
 	members=$(descendants "$init")
