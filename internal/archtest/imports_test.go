@@ -40,7 +40,7 @@ var rules = []rule{
 	{pkg: "internal/monitor", ours: []string{"process", "manifest", "image", "api", "internal/criu", "internal/link", "internal/linux/...", "internal/logfile", "internal/version"}},
 	// The command reads the logs of an image that is gone by itself: there is
 	// nobody left to ask.
-	{pkg: "internal/cli", ours: []string{"session", "manifest", "image", "api", "internal/logfile", "internal/version"}},
+	{pkg: "internal/cli", ours: []string{"process", "session", "manifest", "image", "api", "internal/logfile", "internal/version"}},
 	{pkg: "internal/bench/...", ours: []string{"internal/bench/...", "api"}},
 	{pkg: "internal/archtest"},
 	{pkg: "internal/testenv"},

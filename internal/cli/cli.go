@@ -78,7 +78,7 @@ and boot it again later, where it stopped.`,
 		&cobra.Group{ID: groupStore, Title: "Saved images:"},
 	)
 	addTo(root, groupLife, a.upCommand(), a.snapshotCommand(), a.quitCommand(), a.bootCommand())
-	addTo(root, groupLook, a.lsCommand(), a.psCommand(), a.listCommand(), a.logsCommand())
+	addTo(root, groupLook, a.lsCommand(), a.psCommand(), a.treeCommand(), a.listCommand(), a.logsCommand())
 	addTo(root, groupStore, a.imagesCommand(), a.imageCommand())
 	addTo(root, "", a.checkCommand(), a.versionCommand())
 	return root

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/seancehq/seance/api"
@@ -152,53 +154,58 @@ func isNotAlive(err error) bool {
 
 // attach speaks to one live image. Without a monitor it gets a new one, which
 // finds out whether the image is still alive.
+//
+// A monitor that was killed may still be about to end, or another command may
+// be starting a new one: then this waits for either to be over.
 func (a *app) attach(ctx context.Context, live api.Live) (*target, error) {
 	client := api.NewClient(live.Socket())
-	img, err := firstAnswer(ctx, client)
-	if errors.Is(err, api.ErrNoMonitor) {
-		img, err = a.adopt(ctx, live, client)
+	deadline := time.Now().Add(answerTimeout)
+	for pause := 10 * time.Millisecond; ; pause = min(2*pause, 500*time.Millisecond) {
+		img, err := firstAnswer(ctx, client)
+		if unanswered(err) {
+			img, err = a.adopt(ctx, live)
+		}
+		if err == nil {
+			return &target{Client: client, image: img}, nil
+		}
+		if !errors.Is(err, errMonitored) || time.Now().After(deadline) {
+			return nil, err
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return nil, interruptedError{}
+		}
 	}
-	if err != nil {
-		return nil, err
-	}
-	return &target{Client: client, image: img}, nil
 }
 
-// adopt starts a monitor for an image that has lost its own. When two
-// commands try, one of the monitors finds the image taken, and that command
-// speaks to the other's.
-func (a *app) adopt(ctx context.Context, live api.Live, client *api.Client) (api.Image, error) {
+// unanswered says whether err is that of a request which no monitor took, or
+// which one took down with it.
+func unanswered(err error) bool {
+	for _, lost := range []error{api.ErrNoMonitor, syscall.ECONNRESET, syscall.EPIPE, io.EOF, io.ErrUnexpectedEOF} {
+		if errors.Is(err, lost) {
+			return true
+		}
+	}
+	return false
+}
+
+// errMonitored says that an image cannot be adopted: it has a monitor.
+var errMonitored = errors.New("it has a monitor that does not answer")
+
+// adopt starts a monitor for an image that has lost its own.
+func (a *app) adopt(ctx context.Context, live api.Live) (api.Image, error) {
 	img, err := a.launch(ctx, api.Launch{Action: api.ActionAdopt, Name: live.Name}, nil)
 	var remote *api.Error
 	switch {
 	case err == nil:
 		return *img, nil
-	case !errors.As(err, &remote):
-	case remote.Code == api.CodeNotAlive:
+	case isNotAlive(err), errors.As(err, new(interruptedError)):
 		return api.Image{}, err
-	case remote.Code == api.CodeExists, remote.Code == api.CodeBusy:
-		return awaitAnswer(ctx, client)
+	case errors.As(err, &remote) && remote.Code == api.CodeBusy:
+		err = errMonitored
 	}
 	return api.Image{}, fmt.Errorf("cannot adopt image %q: %w", live.Name, err)
-}
-
-// awaitAnswer waits for a monitor that another command is starting.
-func awaitAnswer(ctx context.Context, client *api.Client) (api.Image, error) {
-	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
-	defer cancel()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		img, err := client.Image(ctx)
-		if !errors.Is(err, api.ErrNoMonitor) {
-			return img, err
-		}
-		select {
-		case <-ctx.Done():
-			return api.Image{}, err
-		case <-tick.C:
-		}
-	}
 }
 
 func firstAnswer(ctx context.Context, client *api.Client) (api.Image, error) {

@@ -32,6 +32,7 @@ func (a *app) imageCommand() *cobra.Command {
 			Args:  cobra.ExactArgs(1),
 			RunE:  func(cmd *cobra.Command, args []string) error { return a.inspect(cmd.Context(), args[0]) },
 		},
+		a.imageTreeCommand(),
 		&cobra.Command{
 			Use:   "rm NAME[:TAG]|DIGEST…",
 			Short: "Remove saved images",
