@@ -32,15 +32,13 @@ func (m *Monitor) follow(ctx context.Context) *link.Farewell {
 		if err != nil {
 			return nil
 		}
-		select {
-		case <-p.Done():
-		case <-m.init.Done():
-			p.Close()
-		}
+		// The end of init closes the link as well, once all has been read that it
+		// said before.
+		<-p.Done()
 		m.dropPeer()
 		said := p.Farewell()
 		if m.ended() {
-			return asked(said)
+			return m.explains(said)
 		}
 		if last := m.after(ctx, said); last != nil || m.ended() {
 			return last
@@ -48,13 +46,14 @@ func (m *Monitor) follow(ctx context.Context) *link.Farewell {
 	}
 }
 
-// asked is a farewell if it explains that init has ended: one that asks for a
-// save does not, because it is the monitor who ends init after it.
-func asked(said *link.Farewell) *link.Farewell {
-	if said == nil || said.Save {
-		return nil
+// explains returns the farewell that explains why init has ended, if there is
+// one. Without a save it is the last. With one, init says nothing more once it
+// knows that the image is saved: it quits.
+func (m *Monitor) explains(said *link.Farewell) *link.Farewell {
+	if said != nil && !said.Save {
+		return said
 	}
-	return said
+	return m.leaving
 }
 
 // after does what init asked for when it closed the link. It returns what
@@ -69,6 +68,10 @@ func (m *Monitor) after(ctx context.Context, said *link.Farewell) *link.Farewell
 		greeting, ended := m.save(ctx, *said)
 		if ended {
 			return said
+		}
+		m.leaving = nil
+		if said.Quit && greeting.Verdict == link.Continuing {
+			m.leaving, m.saved = said, greeting.Saved
 		}
 		m.reconnect(ctx, greeting)
 		m.unmark()

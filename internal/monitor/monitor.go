@@ -27,11 +27,12 @@ type Monitor struct {
 
 	// Set when the image comes to life, and only changed by the goroutine
 	// that runs life.
-	record record
-	init   *pidfd.Handle
-	lock   *os.File
-	ours   bool           // init is our child
-	saved  *api.SavedInfo // what the image was saved as when it quit
+	record  record
+	init    *pidfd.Handle
+	lock    *os.File
+	ours    bool           // init is our child
+	saved   *api.SavedInfo // what the image was saved as when it quit
+	leaving *link.Farewell // init quits on its own after this one
 
 	mu    sync.Mutex
 	peer  *link.Peer    // nil while there is no link

@@ -82,13 +82,13 @@ func Open(pid int) (*Handle, error) {
 }
 
 // Find holds on to the process with an identity. [ErrGone]: it has ended,
-// whoever has its number now.
+// whoever has its number now, and whether or not anybody has waited for it.
 func Find(id ID) (*Handle, error) {
 	h, err := Open(id.PID)
 	if err != nil {
 		return nil, err
 	}
-	if h.ID != id {
+	if h.ID != id || h.ended() {
 		h.Close()
 		return nil, ErrGone
 	}
@@ -113,6 +113,14 @@ func (h *Handle) Signal(sig syscall.Signal) error {
 		return ErrGone
 	}
 	return os.NewSyscallError("pidfd_send_signal", err)
+}
+
+func (h *Handle) ended() bool {
+	over := true
+	if raw, err := h.file.SyscallConn(); err == nil {
+		_ = raw.Control(func(fd uintptr) { over = ended(fd) })
+	}
+	return over
 }
 
 // Close lets go of the process, which is not affected.

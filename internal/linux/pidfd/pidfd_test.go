@@ -76,9 +76,18 @@ func TestFindOfAnEndedProcess(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_ = cmd.Process.Kill()
+	h, err := Find(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer h.Close()
+	_ = h.Signal(syscall.SIGKILL)
+	<-h.Done()
+	if _, err := Find(id); !errors.Is(err, ErrGone) {
+		t.Errorf("before anybody waited for it: got %v, want ErrGone", err)
+	}
 	_ = cmd.Wait()
 	if _, err := Find(id); !errors.Is(err, ErrGone) {
-		t.Errorf("got %v, want ErrGone", err)
+		t.Errorf("after it was waited for: got %v, want ErrGone", err)
 	}
 }
