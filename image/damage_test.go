@@ -91,7 +91,7 @@ func TestEveryFlippedByteIsFound(t *testing.T) {
 	}
 	for _, path := range paths {
 		good := readFile(t, path)
-		step := 1 + len(good)/40
+		step := 1 + len(good)/24
 		if len(good) < 2000 {
 			step = 3
 		}
@@ -105,6 +105,11 @@ func TestEveryFlippedByteIsFound(t *testing.T) {
 				var corrupt *CorruptError
 				if err := s.Verify(t.Context(), ""); !errors.As(err, &corrupt) {
 					t.Fatalf("byte %d of %s flipped by %#x: %v\n%s", i, path, bit, err, bad)
+				}
+				if strings.HasPrefix(path, s.blobDir()) && bit == 1 {
+					if err := useAll(t, s); !errors.As(err, &corrupt) {
+						t.Fatalf("byte %d of %s flipped: it is used, %v", i, path, err)
+					}
 				}
 			}
 		}

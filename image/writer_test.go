@@ -76,8 +76,12 @@ func TestInitIsPackedOnce(t *testing.T) {
 	w, err := s.Create(ctx)
 	must(t, err)
 	defer func() { _ = w.Abort() }()
+	// With a known digest nothing is read: were it read, this would be found.
+	binary := readFile(t, path)
+	writeFile(t, path, noise(1, len(binary)))
 	l, err := w.AddFile(ctx, LayerInit, path, first.Config.Init)
 	must(t, err)
+	writeFile(t, path, binary)
 	if l.Digest != first.layers[2].Digest {
 		t.Fatalf("%v is not %v", l, first.layers)
 	}
@@ -96,6 +100,42 @@ func TestInitIsPackedOnce(t *testing.T) {
 	must(t, img.Extract(ctx, LayerInit, dir))
 	if string(readFile(t, filepath.Join(dir, InitName))) != string(readFile(t, path)) {
 		t.Fatal("the binary is another")
+	}
+}
+
+func TestDeadWritersAreSweptAway(t *testing.T) {
+	s := openStore(t)
+	alive, err := s.Create(t.Context())
+	must(t, err)
+	defer func() { _ = alive.Abort() }()
+	dead, err := s.newSide()
+	must(t, err)
+	writeFile(t, dead.path("blob-1"), noise(1, 1000))
+	must(t, dead.lock.Close()) // as the kernel does when a process ends
+	next, err := s.Create(t.Context())
+	must(t, err)
+	defer func() { _ = next.Abort() }()
+	if n := tmpEntries(t, s); n != 2 {
+		t.Fatalf("%d folders in tmp, want those of the two writers", n)
+	}
+	_, err = alive.AddTree(t.Context(), LayerMemory, dumpFolder(t, noise(1, 100)), IsMemoryFile)
+	must(t, err)
+}
+
+// An image that another removes is gone, not damaged.
+func TestRemovedWhileInUse(t *testing.T) {
+	s := openStore(t)
+	img := mustSave(t, s, "shop", dumpFolder(t, noise(1, 100)), "")
+	idx, err := s.readIndex()
+	must(t, err)
+	_, err = s.Remove(t.Context(), "shop")
+	must(t, err)
+	_, loadErr := s.load("shop", idx.Manifests[0])
+	for _, err := range []error{loadErr, img.Extract(t.Context(), LayerCRIU, t.TempDir())} {
+		var corrupt *CorruptError
+		if !errors.Is(err, ErrNotFound) || errors.As(err, &corrupt) {
+			t.Error(err)
+		}
 	}
 }
 
