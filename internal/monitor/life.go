@@ -40,8 +40,11 @@ func (m *Monitor) follow(ctx context.Context) *link.Farewell {
 		if m.ended() {
 			return m.explains(said)
 		}
-		if last := m.after(ctx, said); last != nil || m.ended() {
+		if last := m.after(ctx, said); last != nil {
 			return last
+		}
+		if m.ended() {
+			return m.explains(nil)
 		}
 	}
 }
