@@ -46,6 +46,18 @@ func TestGoBenchmarksBecomeFigures(t *testing.T) {
 	}
 }
 
+func TestARecordWithoutItsBenchmarkIsAnError(t *testing.T) {
+	all := []series{{"Fork", "ns/op", []float64{1}}}
+	if err := unmatched([]record{{"Fork", "ns/op", Reference{}}}, all); err != nil {
+		t.Errorf("a record that has its benchmark: %v", err)
+	}
+	for _, r := range []record{{"Fork", "B/op", Reference{}}, {"Frok", "ns/op", Reference{}}} {
+		if unmatched([]record{r}, all) == nil {
+			t.Errorf("no error for %s in %s", r.benchmark, r.unit)
+		}
+	}
+}
+
 func TestCasesAreInterleavedWithTheirReferences(t *testing.T) {
 	var order []string
 	measures := func(name string, values ...float64) func(context.Context) (float64, error) {

@@ -24,7 +24,7 @@ func goBenchmarks(area, pkg string, recorded []record) Area {
 		if err != nil {
 			return nil, fmt.Errorf("cannot read the benchmarks of %s: %w", pkg, err)
 		}
-		return figuresOf(area, series, recorded), nil
+		return figuresOf(area, series, recorded), unmatched(recorded, series)
 	}}
 }
 
