@@ -74,8 +74,12 @@ func (p *Pump) Tee(fn func(block []byte)) {
 
 // Drain moves all that is in the source at present. It is for the moment after
 // a program's end, when others may still hold its output open and there is no
-// end to wait for.
+// end to wait for. While the log is closed it does nothing: the pump itself
+// goes on when it is open again.
 func (p *Pump) Drain() {
+	if !p.stream.log.isOpen() {
+		return
+	}
 	// Control, unlike Read, does not wait for the goroutine that waits in Read.
 	_ = p.raw.Control(func(fd uintptr) {
 		for !errors.Is(p.move(int(fd)), unix.EAGAIN) {
@@ -150,4 +154,14 @@ func (p *Pump) growLocked(fd, n int) {
 		// A user's pipes have a common limit. Beyond it this one stays as it is.
 		_, _ = unix.FcntlInt(uintptr(fd), unix.F_SETPIPE_SZ, blockSize)
 	}
+}
+
+// Stop gives up on the source before its end, and returns when the pump has
+// ended. What is still in it is lost.
+func (p *Pump) Stop() {
+	p.mu.Lock()
+	p.ended = true
+	p.mu.Unlock()
+	p.source.Close()
+	<-p.done
 }

@@ -1,0 +1,36 @@
+// Package supervise makes handlers of a manifest: services, which are
+// long-running programs, and hooks, which are commands that run at start-up and
+// shut-down.
+//
+// A [Supervisor] registers them with a session manager, which calls them in
+// order. Beside that it starts programs again that ended by themselves, and
+// does what a user asks of one service: Start, Stop, Restart.
+//
+//	sup, err := supervise.New(supervise.Config{Manifest: m, Reaper: r, Logs: logs, Env: os.Environ()})
+//	err = sup.Register(manager)
+//	result, err := manager.Boot(ctx)
+//
+// # A service
+//
+// To start it up is to have it running and ready. To shut it down is to stop
+// it when the image quits, and to leave it alone when it is merely saved, or
+// saved with its memory: it then goes on where it stood, in this copy or in the
+// revived one. What a service was doing, it does again after a start-up, no
+// more: one that had ended by itself, or was stopped by the user, stays so.
+//
+// Stopped means that no process of the service exists any more. Which processes
+// are a service's is told by descent, by Unix session, and by the variables
+// SEANCE_SERVICE and SEANCE_INSTANCE that each inherits in its environment; see
+// tracker. A process that escaped from all three is nobody's, and ended by
+// [Supervisor.StopAll].
+//
+// Decisions are functions of plain values (policy.go); what has an effect asks
+// them.
+//
+// # Locks
+//
+// service.op is held by whoever starts or stops the service, for as long as it
+// takes; it is a semaphore, so waiting for it can be given up. Outermost first:
+// service.op, gate.run, then one of service.mu, gate.mu, tracker.mu. Events
+// are told with service.op held at most.
+package supervise

@@ -1,0 +1,110 @@
+package supervise
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/seancehq/seance/session"
+)
+
+// handlerSlack is what a handler's time limit has beyond the limits that its
+// service or hook sets itself, so that those are the ones that are reported.
+const handlerSlack = killWait + 5*time.Second
+
+// serviceHandler is a service as the session manager sees it.
+type serviceHandler struct{ s *service }
+
+func (h serviceHandler) ID() string { return h.s.spec.Name }
+
+// timeLimit is for the longer of the two calls: a start-up that fails ends with
+// a stop.
+func (h serviceHandler) timeLimit() time.Duration {
+	limit := h.s.spec.Shutdown.Grace + handlerSlack
+	if h.s.spec.Ready != nil {
+		limit += h.s.spec.Ready.Timeout
+	}
+	return limit
+}
+
+// Startup has the service do what it did before the last shut-down.
+func (h serviceHandler) Startup(ctx context.Context, booting bool) error {
+	s := h.s
+	s.gate.resume()
+	s.mu.Lock()
+	plan := onStartup(s.state, s.suspended, booting)
+	s.mu.Unlock()
+	var err error
+	switch plan {
+	case launch:
+		err = s.start(ctx)
+	case verify:
+		if err := s.verify(ctx); err != nil {
+			return fmt.Errorf("service %q does not answer after the boot: %w", s.spec.Name, err)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("cannot start service %q: %w", s.spec.Name, err)
+	}
+	return nil
+}
+
+// Shutdown stops the service, or holds it ready for a freeze.
+func (h serviceHandler) Shutdown(ctx context.Context, quitting bool) error {
+	s := h.s
+	snapshot, ok := session.SnapshotFrom(ctx)
+	if staysUp(ok && snapshot.Save, quitting, s.sup.hot()) {
+		s.gate.pause()
+		return nil
+	}
+	s.mu.Lock()
+	s.suspended = s.state.up()
+	s.mu.Unlock()
+	if err := s.stop(ctx); err != nil {
+		return fmt.Errorf("cannot stop service %q: %w", s.spec.Name, err)
+	}
+	return nil
+}
+
+// verify sees that a service that was revived still answers its probe. It is
+// left running if it does not: it is all that there is of its state.
+func (s *service) verify(ctx context.Context) error {
+	if probe, _ := s.probeOf(s.spec.Ready); probe == nil {
+		return nil
+	}
+	if err := s.acquire(ctx); err != nil {
+		return err
+	}
+	defer s.release()
+	in := s.instance()
+	limited, cancel := context.WithTimeout(ctx, s.spec.Ready.Timeout)
+	defer cancel()
+	err := s.awaitProbe(limited, in)
+	s.mu.Lock()
+	if s.inst != in || s.state != Ready && s.state != Running {
+		s.mu.Unlock()
+		return err // it ended meanwhile, and its state says so
+	}
+	e := s.setLocked(Ready, true, nil)
+	if err != nil {
+		e = s.setLocked(Running, false, err)
+	}
+	s.mu.Unlock()
+	s.sup.tell(e)
+	return err
+}
+
+// hookHandler is a hook as the session manager sees it.
+type hookHandler struct{ h *hook }
+
+func (h hookHandler) ID() string { return h.h.spec.Name }
+
+func (h hookHandler) timeLimit() time.Duration { return h.h.spec.Timeout + hookGrace + handlerSlack }
+
+func (h hookHandler) Startup(ctx context.Context, booting bool) error {
+	return h.h.run(ctx, h.h.spec.Startup, fmt.Sprintf("%s=%v", envBooting, booting))
+}
+
+func (h hookHandler) Shutdown(ctx context.Context, quitting bool) error {
+	return h.h.run(ctx, h.h.spec.Shutdown, fmt.Sprintf("%s=%v", envQuitting, quitting))
+}

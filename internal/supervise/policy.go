@@ -1,0 +1,111 @@
+package supervise
+
+import (
+	"time"
+
+	"github.com/seancehq/seance/internal/linux/reap"
+	"github.com/seancehq/seance/manifest"
+)
+
+// State is what a service or a hook is doing.
+type State string
+
+// The states. A service without a readiness probe is running and never ready in
+// so many words; Status.Ready says of both that others may count on it.
+const (
+	Pending  State = "pending"  // not yet started
+	Starting State = "starting" // its program runs and is not ready yet
+	Ready    State = "ready"    // its program runs and its probe has succeeded
+	Running  State = "running"  // its program runs and has no probe, or stopped answering it
+	Stopping State = "stopping"
+	Stopped  State = "stopped" // by seance
+	Exited   State = "exited"  // by itself, and is not to be started again
+	Backoff  State = "backoff" // ended by itself, and is started again after a delay
+	Failed   State = "failed"  // could not be started or stopped; the error says why
+)
+
+// up says that a service in this state is meant to run.
+func (s State) up() bool {
+	return s == Starting || s == Ready || s == Running || s == Backoff
+}
+
+// live says that a program was started in this state and has not been seen to
+// end.
+func (s State) live() bool { return s == Starting || s == Ready || s == Running }
+
+// decision is what becomes of a service whose program ended by itself.
+type decision struct {
+	state   State         // Exited, Failed or Backoff
+	delay   time.Duration // before the next start, in Backoff
+	attempt int           // how many starts in a row did not last
+}
+
+// jitterShare is how much of a delay is random, so that services that failed
+// together do not try again together.
+const jitterShare = 0.1
+
+// afterExit decides about a program that ended by itself with exit, ran for so
+// long, and was the attempt-th start in a row that did not last. random is
+// between 0 and 1.
+func afterExit(r manifest.Restart, exit reap.Exit, ran time.Duration, attempt int, random float64) decision {
+	if ran >= r.ResetAfter {
+		attempt = 0
+	}
+	again := r.Policy == manifest.RestartAlways || r.Policy == manifest.RestartOnFailure && !exit.Success()
+	if !again {
+		return decision{state: Exited}
+	}
+	return decision{state: Backoff, delay: delay(r, attempt, random), attempt: attempt + 1}
+}
+
+// delay is the pause before a start that follows attempt others: Delay, doubled
+// for each, at most MaxDelay, less a random part.
+func delay(r manifest.Restart, attempt int, random float64) time.Duration {
+	d := r.Delay
+	for range attempt {
+		if d >= r.MaxDelay/2 {
+			d = r.MaxDelay
+			break
+		}
+		d *= 2
+	}
+	d = min(d, r.MaxDelay)
+	return d - time.Duration(random*jitterShare*float64(d))
+}
+
+// How often a probe is made: a quick service is seen to be ready at once, a
+// slow one costs little.
+const (
+	pollFirst = 2 * time.Millisecond
+	pollLast  = 250 * time.Millisecond
+)
+
+// nextPoll is the pause that follows a pause of d.
+func nextPoll(d time.Duration) time.Duration { return min(d+d/2, pollLast) }
+
+// startupPlan is what Startup does with a service.
+type startupPlan int
+
+const (
+	leave  startupPlan = iota // as it is
+	launch                    // start it
+	verify                    // it runs: see that it still answers
+)
+
+// onStartup decides what a start-up does. suspended says that the last
+// shut-down stopped the service.
+func onStartup(state State, suspended, booting bool) startupPlan {
+	switch {
+	case state == Pending || suspended:
+		return launch
+	case booting && (state == Ready || state == Running):
+		return verify
+	}
+	return leave
+}
+
+// staysUp decides what a shut-down does: whether the service goes on. hot says
+// that the freezer keeps memory.
+func staysUp(saving, quitting, hot bool) bool {
+	return !quitting || saving && hot
+}

@@ -1,0 +1,175 @@
+package supervise
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/seancehq/seance/internal/logfile"
+	"github.com/seancehq/seance/manifest"
+)
+
+// NotReadyError says why a program did not get ready.
+type NotReadyError struct {
+	// Reason is for people.
+	Reason string
+	// Lines are the last ones it wrote, oldest first.
+	Lines []string
+	// Err is the cause where there is one, such as the context's.
+	Err error
+}
+
+func (e *NotReadyError) Error() string {
+	if len(e.Lines) == 0 {
+		return e.Reason + "; it wrote nothing"
+	}
+	return e.Reason + "; its last lines:\n  | " + strings.Join(e.Lines, "\n  | ")
+}
+
+func (e *NotReadyError) Unwrap() error { return e.Err }
+
+// lastLines is how many lines of a log an error shows.
+const lastLines = 10
+
+// logMatch waits for a line that matches.
+type logMatch struct {
+	expr *regexp.Regexp
+	once sync.Once
+	seen chan struct{}
+}
+
+// newLogMatch is nil when the service is not ready by its log.
+func newLogMatch(r *manifest.Ready) (*logMatch, error) {
+	if r == nil || r.Log == "" {
+		return nil, nil
+	}
+	expr, err := regexp.Compile(r.Log)
+	if err != nil {
+		return nil, fmt.Errorf("cannot wait for a line of the log: %w", err)
+	}
+	return &logMatch{expr: expr, seen: make(chan struct{})}, nil
+}
+
+func (m *logMatch) look(line []byte) {
+	if m.expr.Match(line) {
+		m.once.Do(func() { close(m.seen) })
+	}
+}
+
+// awaitReady waits until the instance is ready: nil. An instance that ends first
+// is not, unless that is what it is for. The limit of the readiness is the
+// service's own.
+func (s *service) awaitReady(ctx context.Context, in *instance, match *logMatch) error {
+	r := s.spec.Ready
+	limited, cancel := context.WithTimeout(ctx, r.Timeout)
+	defer cancel()
+	switch {
+	case match != nil:
+		defer in.untap()
+		return s.awaitLine(limited, in, match)
+	case r.Exit:
+		return s.awaitExit(limited, in)
+	}
+	return s.awaitProbe(limited, in)
+}
+
+func (s *service) awaitLine(ctx context.Context, in *instance, match *logMatch) error {
+	what := fmt.Sprintf("no line of its output matches %q", s.spec.Ready.Log)
+	select {
+	case <-match.seen:
+		return nil
+	case <-in.proc.Done():
+		in.drain() // the line may be the last one
+		select {
+		case <-match.seen:
+			return nil
+		default:
+			return s.endedEarly(in)
+		}
+	case <-ctx.Done():
+		return s.late(ctx, in, what)
+	}
+}
+
+func (s *service) awaitExit(ctx context.Context, in *instance) error {
+	select {
+	case <-in.proc.Done():
+		if exit, _ := in.proc.Exit(); exit.Success() {
+			return nil
+		}
+		return s.endedEarly(in)
+	case <-ctx.Done():
+		return s.late(ctx, in, "it has not exited")
+	}
+}
+
+func (s *service) awaitProbe(ctx context.Context, in *instance) error {
+	probe, name := s.probeOf(s.spec.Ready)
+	var last error
+	timer := time.NewTimer(0) // the first probe is made at once
+	defer timer.Stop()
+	for pause := pollFirst; ; pause = nextPoll(pause) {
+		select {
+		case <-timer.C:
+		case <-in.proc.Done():
+			return s.endedEarly(in)
+		case <-ctx.Done():
+			return s.late(ctx, in, fmt.Sprintf("%s: %v", name, last))
+		}
+		if err := s.ask(ctx, probe); err == nil {
+			return nil
+		} else if ctx.Err() == nil {
+			last = err // and not that the time was over in the middle of one
+		}
+		timer.Reset(pause)
+	}
+}
+
+// ask makes one probe.
+func (s *service) ask(ctx context.Context, p probe) error {
+	return s.gate.pass(ctx, func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, attemptLimit)
+		defer cancel()
+		return p(ctx)
+	})
+}
+
+// endedEarly is the error of a program that ended before it was ready.
+func (s *service) endedEarly(in *instance) error {
+	exit, _ := in.proc.Exit()
+	reason := fmt.Sprintf("it ended before it was ready (%s)", exit)
+	if exit.Success() {
+		reason += ", though it is to stay; if it puts itself into the background, tell it not to"
+	}
+	return &NotReadyError{Reason: reason, Lines: s.lastLines(in)}
+}
+
+func (s *service) late(ctx context.Context, in *instance, what string) error {
+	reason := fmt.Sprintf("not ready within %v: %s", s.spec.Ready.Timeout, what)
+	if !errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		reason = "given up before it was ready"
+	}
+	return &NotReadyError{Reason: reason, Lines: s.lastLines(in), Err: ctx.Err()}
+}
+
+// lastLines are the last lines that an instance wrote.
+func (s *service) lastLines(in *instance) []string { return lastOutput(s.sup.logs, s.spec.Name, in) }
+
+func lastOutput(logs *logfile.Set, name string, in *instance) []string {
+	in.drain()
+	entries, err := logfile.Last(logs.Dir(), name, lastLines)
+	if err != nil {
+		return []string{"(" + err.Error() + ")"}
+	}
+	var lines []string
+	for _, entry := range entries {
+		if entry.Stream != logfile.StreamSeance && !entry.Time.Before(in.started.Round(0)) {
+			lines = append(lines, strings.ToValidUTF8(entry.Text, "�"))
+		}
+	}
+	return lines
+}

@@ -1,0 +1,100 @@
+package supervise
+
+import "time"
+
+// Status is how a service or a hook is at one moment.
+type Status struct {
+	Name  string
+	Kind  Kind
+	State State
+	// Ready says that others may count on it: its probe has succeeded, or it
+	// runs and has none, or it was to exit 0 and did.
+	Ready bool
+	// PID is that of the instance that runs, 0 when none does.
+	PID int
+	// Instance counts the starts, Restarts those that followed the first.
+	Instance, Restarts int
+	// Exit is how the last instance to end by itself or be stopped ended, "" when none has.
+	Exit string
+	// Started is when the present or last instance was started; zero before the
+	// first.
+	Started time.Time
+	// Uptime is how long the present instance has run, by a clock that stands
+	// still while the image is frozen.
+	Uptime   time.Duration
+	Err      error
+	Category string
+	Priority int
+	Command  []string
+	// Terminal is the name of the terminal it has, such as pts/0.
+	Terminal string
+}
+
+// Status tells how all services are, then all hooks, in the order of the
+// manifest.
+func (sup *Supervisor) Status() []Status {
+	list := make([]Status, 0, len(sup.services)+len(sup.hooks))
+	for _, s := range sup.services {
+		list = append(list, s.status())
+	}
+	for _, h := range sup.hooks {
+		list = append(list, h.status())
+	}
+	return list
+}
+
+func (s *service) status() Status {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st := Status{
+		Name:     s.spec.Name,
+		Kind:     KindService,
+		State:    s.state,
+		Ready:    s.ready,
+		Instance: s.instances,
+		Restarts: max(0, s.instances-1),
+		Err:      s.lastErr,
+		Category: s.spec.Category,
+		Priority: s.spec.Priority,
+		Command:  s.spec.Command,
+		Terminal: s.inst.terminal(),
+	}
+	if s.lastExit != nil {
+		st.Exit = s.lastExit.String()
+	}
+	st.run(s.inst)
+	return st
+}
+
+func (h *hook) status() Status {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	st := Status{
+		Name:     h.spec.Name,
+		Kind:     KindHook,
+		State:    h.state,
+		Ready:    h.state == Exited,
+		Instance: h.runs,
+		Err:      h.lastErr,
+		Category: h.spec.Category,
+		Priority: h.spec.Priority,
+		Command:  h.spec.Startup,
+	}
+	if h.lastExit != nil {
+		st.Exit = h.lastExit.String()
+	}
+	st.run(h.inst)
+	return st
+}
+
+// run fills in what the instance tells.
+func (st *Status) run(in *instance) {
+	if in == nil {
+		return
+	}
+	st.Started = in.started
+	if in.alive() {
+		st.PID = in.proc.PID()
+		st.Uptime = time.Since(in.started)
+	}
+}

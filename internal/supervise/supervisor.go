@@ -1,0 +1,290 @@
+package supervise
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/seancehq/seance/internal/linux/reap"
+	"github.com/seancehq/seance/internal/logfile"
+	"github.com/seancehq/seance/manifest"
+	"github.com/seancehq/seance/session"
+)
+
+// ErrNotFound says that there is no service of that name.
+var ErrNotFound = errors.New("no such service")
+
+// Config is what a Supervisor is made of.
+type Config struct {
+	Manifest *manifest.Manifest
+	Reaper   *reap.Reaper
+	// Logs take the output of services and hooks. The Supervisor neither opens
+	// nor closes them.
+	Logs *logfile.Set
+	// Env is the environment that services and hooks have in common, KEY=value
+	// each.
+	Env []string
+	// Hot says whether the freezer keeps memory. Default: never.
+	Hot func() bool
+	// Proc and Dev are where proc(5) and the devices are. Default: /proc and /dev.
+	Proc, Dev string
+	// OnEvent is told of every change of state. It is called by many goroutines
+	// and must not block.
+	OnEvent func(Event)
+}
+
+// Kind is what a handler of the manifest is.
+type Kind string
+
+// The kinds.
+const (
+	KindService Kind = "service"
+	KindHook    Kind = "hook"
+)
+
+// Event is a change of state of a service or a hook.
+type Event struct {
+	Time     time.Time
+	Kind     Kind
+	Name     string
+	State    State
+	Ready    bool
+	Instance int // counts starts, from 1
+	PID      int // 0 when the instance has none yet
+	Err      error
+}
+
+// Supervisor runs the services and hooks of one manifest.
+type Supervisor struct {
+	manifest *manifest.Manifest
+	reaper   *reap.Reaper
+	tracker  *tracker
+	logs     *logfile.Set
+	env      []string
+	hot      func() bool
+	dev      string
+	onEvent  func(Event)
+
+	services []*service // in the order of the manifest
+	hooks    []*hook
+	byName   map[string]*service
+
+	ctx    context.Context // ends with Close
+	cancel context.CancelFunc
+	wg     sync.WaitGroup // of background
+
+	mu     sync.Mutex
+	closed bool // guarded by mu: no more goroutines
+}
+
+// New makes a Supervisor. Nothing is started.
+func New(c Config) (*Supervisor, error) {
+	sup := &Supervisor{
+		manifest: c.Manifest,
+		reaper:   c.Reaper,
+		logs:     c.Logs,
+		env:      c.Env,
+		hot:      c.Hot,
+		dev:      c.Dev,
+		onEvent:  c.OnEvent,
+		byName:   map[string]*service{},
+	}
+	if sup.hot == nil {
+		sup.hot = func() bool { return false }
+	}
+	if sup.dev == "" {
+		sup.dev = "/dev"
+	}
+	if c.Proc == "" {
+		c.Proc = "/proc"
+	}
+	sup.ctx, sup.cancel = context.WithCancel(context.Background())
+	sup.tracker = newTracker(c.Reaper, c.Proc)
+	if err := sup.fill(); err != nil {
+		sup.Close()
+		return nil, err
+	}
+	return sup, nil
+}
+
+func (sup *Supervisor) fill() error {
+	for _, spec := range sup.manifest.Services {
+		signal := unix.SignalNum("SIG" + spec.Shutdown.Signal)
+		if signal == 0 {
+			return fmt.Errorf("cannot supervise service %q: unknown signal %q", spec.Name, spec.Shutdown.Signal)
+		}
+		s := newService(sup, spec, signal)
+		sup.services = append(sup.services, s)
+		sup.byName[spec.Name] = s
+	}
+	for _, spec := range sup.manifest.Hooks {
+		sup.hooks = append(sup.hooks, newHook(sup, spec))
+	}
+	return nil
+}
+
+// Register creates the manifest's categories and registers its services, then
+// its hooks, in the order of the file.
+func (sup *Supervisor) Register(m *session.Manager) error {
+	if err := createCategories(m, sup.manifest); err != nil {
+		return err
+	}
+	for _, s := range sup.services {
+		h := serviceHandler{s}
+		err := m.Register(h, session.InCategory(s.spec.Category), session.AtPriority(s.spec.Priority), session.WithTimeout(h.timeLimit()))
+		if err != nil {
+			return err
+		}
+	}
+	for _, k := range sup.hooks {
+		h := hookHandler{k}
+		err := m.Register(h, session.InCategory(k.spec.Category), session.AtPriority(k.spec.Priority), session.WithTimeout(h.timeLimit()))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// createCategories makes the user's own categories, each right after the one
+// before it: one may follow another that stands later in the file.
+func createCategories(m *session.Manager, of *manifest.Manifest) error {
+	own := map[string]bool{}
+	for _, c := range of.Categories {
+		own[c.Name] = true
+	}
+	before := ""
+	for _, name := range of.CategoryOrder() {
+		if own[name] {
+			if _, err := m.CreateCategoryAfter(name, before); err != nil {
+				return err
+			}
+		}
+		before = name
+	}
+	return nil
+}
+
+// Start has a service running and ready.
+func (sup *Supervisor) Start(ctx context.Context, name string) error {
+	return sup.do(ctx, name, "start", (*service).start)
+}
+
+// Stop ends all processes of a service, and returns the moment the last one is
+// gone.
+func (sup *Supervisor) Stop(ctx context.Context, name string) error {
+	return sup.do(ctx, name, "stop", (*service).stop)
+}
+
+// Restart stops a service and starts it again.
+func (sup *Supervisor) Restart(ctx context.Context, name string) error {
+	return sup.do(ctx, name, "restart", func(s *service, ctx context.Context) error {
+		if err := s.stop(ctx); err != nil {
+			return err
+		}
+		return s.start(ctx)
+	})
+}
+
+func (sup *Supervisor) do(ctx context.Context, name, verb string, fn func(*service, context.Context) error) error {
+	s := sup.byName[name]
+	if s == nil {
+		return fmt.Errorf("cannot %s service %q: %w", verb, name, ErrNotFound)
+	}
+	if err := fn(s, ctx); err != nil {
+		return fmt.Errorf("cannot %s service %q: %w", verb, name, err)
+	}
+	return nil
+}
+
+// lastGrace is how long what belongs to no service has after SIGTERM.
+const lastGrace = time.Second
+
+// StopAll stops all services at once, whatever their order, and then ends every
+// process that is left: those of hooks, and those that were nobody's. It is what
+// to do when the shut-down list has failed, and after it to be sure.
+func (sup *Supervisor) StopAll(ctx context.Context) error {
+	errs := make([]error, len(sup.services)+1)
+	var wg sync.WaitGroup
+	for i, s := range sup.services {
+		wg.Go(func() {
+			if err := s.stop(ctx); err != nil {
+				errs[i] = fmt.Errorf("cannot stop service %q: %w", s.spec.Name, err)
+			}
+		})
+	}
+	wg.Wait()
+	if err := sup.tracker.endAll(ctx, lastGrace); err != nil {
+		errs[len(sup.services)] = fmt.Errorf("cannot end the remaining processes: %w", err)
+	}
+	return errors.Join(errs...)
+}
+
+// Close ends what the Supervisor does by itself. Programs that still run go on,
+// but nobody reads what they write: StopAll comes first. The logs must be open,
+// or have ended.
+func (sup *Supervisor) Close() {
+	sup.mu.Lock()
+	closed := sup.closed
+	sup.closed = true
+	sup.mu.Unlock()
+	if closed {
+		return
+	}
+	sup.cancel()
+	for _, s := range sup.services {
+		s.mu.Lock()
+		s.stopTimerLocked()
+		s.mu.Unlock()
+	}
+	sup.wg.Wait()
+	sup.tracker.close()
+	// Output ends with the programs. Of those that go on it is given up.
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	for _, in := range sup.instances() {
+		in.release(ctx)
+	}
+}
+
+func (sup *Supervisor) instances() []*instance {
+	var all []*instance
+	for _, s := range sup.services {
+		s.mu.Lock()
+		all = append(append(all, s.old...), s.inst)
+		s.mu.Unlock()
+	}
+	for _, h := range sup.hooks {
+		h.mu.Lock()
+		all = append(append(all, h.old...), h.inst)
+		h.mu.Unlock()
+	}
+	return all
+}
+
+// background runs fn on a goroutine that Close waits for.
+func (sup *Supervisor) background(fn func()) {
+	sup.mu.Lock()
+	defer sup.mu.Unlock()
+	if !sup.closed {
+		sup.wg.Go(fn)
+	}
+}
+
+// note writes a line into a service's log. It does not wait for a closed log.
+func (sup *Supervisor) note(name, format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	sup.background(func() { sup.logs.Log(name).Note(text) })
+}
+
+func (sup *Supervisor) tell(e Event) {
+	if sup.onEvent == nil {
+		return
+	}
+	e.Time = time.Now()
+	sup.onEvent(e)
+}
