@@ -13,7 +13,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 readonly seance=$PWD/build/seance web=http://127.0.0.1:7080 db_port=7379
-init='' # the image's first process, as the host sees it
+init=''     # the image's first process, as the host sees it
+why_cold='' # why its memory cannot be saved; empty when it can
 unset SEANCE_IMAGE SEANCE_SOCKET
 
 main() {
@@ -25,6 +26,7 @@ main() {
 	title "Boot three programs, in order"
 	run up -f examples/shop "$@"
 	init=$(field pid)
+	why_cold=$(field why_cold)
 	run tree
 	run list
 
@@ -112,11 +114,9 @@ check_continues() {
 
 # check_starts_afresh is for an image that was saved without its memory.
 check_starts_afresh() {
-	local why
-	why=$(field why_cold)
 	[ "$(visit)" = 1 ] || fail "web did not start afresh"
 	[ "$(sell)" = 1 ] || fail "db did not start afresh"
-	note "not shown: the counts going on, for the programs' memory was not saved (${why:-forced})"
+	note "not shown: the counts going on, for the programs' memory was not saved (${why_cold:-no reason given})"
 }
 
 # field NAME prints a field of the one live image.
