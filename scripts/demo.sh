@@ -120,7 +120,7 @@ check_starts_afresh() {
 }
 
 # field NAME prints a field of the one live image.
-field() { "$seance" ls --json | sed -n "s/^ *\"$1\": \"\{0,1\}\(.*[^\",]\)\"\{0,1\},\{0,1\}\$/\1/p" | head -n 1; }
+field() { "$seance" ls --json | sed -n "s/^ *\"$1\": \"\{0,1\}\(.*[^\",]\)\"\{0,1\},\{0,1\}\$/\1/p" | head -n 1 | sed 's/\\"/"/g'; }
 
 # descendants PID prints a process and all below it, one a line.
 descendants() {
