@@ -108,8 +108,9 @@ func checkTokens(s *source, tokens token.Tokens) *Error {
 
 // misread tells of a token whose text the parser does not take as YAML has it:
 // it drops tabs inside plain scalars (of echo<tab>a it makes "echoa"), takes any
-// character for one of an anchor's name, and loses the indentation of a block of
-// text that starts with a tab.
+// character for one of an anchor's name, loses the indentation of a block of text
+// that starts with a tab, and keeps a comment as text after a line that starts
+// with "-" inside a plain scalar.
 func misread(s *source, tk *token.Token) *Error {
 	before := tk.Prev
 	for before != nil && before.Type == token.CommentType {
@@ -124,6 +125,8 @@ func misread(s *source, tk *token.Token) *Error {
 		}
 	case strings.Contains(strings.TrimSpace(tk.Origin), "\t"):
 		return s.errorAt(tokenPos(tk), "a tab in a value without quotes", `"quote" the value or use a space`)
+	case strings.Contains(tk.Value, " #"):
+		return s.errorAt(tokenPos(tk), "a comment inside a text of several lines", `remove it, or "quote" the text`)
 	case before != nil && (before.Type == token.AnchorType || before.Type == token.AliasType) && !anchorRE.MatchString(tk.Value):
 		return s.errorAt(tokenPos(before), fmt.Sprintf("%q is not a name of an anchor", tk.Value), `use letters, digits, _ and -, or "quote" a text that starts with & or *`)
 	}
