@@ -82,3 +82,28 @@ func BenchmarkRegister(b *testing.B) {
 		})
 	}
 }
+
+// TestCostOfAHandler holds the memory that a start-up and a shut-down take for each handler.
+func TestCostOfAHandler(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates memory of its own, so the figure would not be the package's")
+	}
+	const n, limit = 10_000, 400
+	m := registered(t, session.New(), handlers(n))
+	cycle := func() {
+		boot(t, m)
+		if _, err := m.Snapshot(t.Context(), false, true); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cycle() // sorts the list
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	cycle()
+	runtime.ReadMemStats(&after)
+	if each := (after.TotalAlloc - before.TotalAlloc) / n; each > limit {
+		t.Errorf("a handler costs %d bytes, want at most %d", each, limit)
+	} else {
+		t.Logf("a handler costs %d bytes", each)
+	}
+}

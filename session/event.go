@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"slices"
 	"time"
 )
 
@@ -42,14 +43,24 @@ func (k EventKind) String() string {
 // MarshalText makes a kind readable in JSON.
 func (k EventKind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
 
+// UnmarshalText reads what MarshalText wrote.
+func (k *EventKind) UnmarshalText(text []byte) error {
+	i := slices.Index(eventNames[:], string(text))
+	if i < 0 {
+		return fmt.Errorf("unknown kind of event %q: %w", text, ErrInvalid)
+	}
+	*k = EventKind(i)
+	return nil
+}
+
 // Event is one step of a boot or a snapshot.
 type Event struct {
-	Kind     EventKind
-	Time     time.Time
-	Session  string // identity of the session
-	Progress Progress
+	Kind     EventKind `json:"kind"`
+	Time     time.Time `json:"time"`
+	Session  string    `json:"session,omitempty"` // identity of the session
+	Progress Progress  `json:"progress"`
 	// Handler describes the call, for the handler kinds. Duration and Err are set from HandlerDone on.
-	Handler Record
+	Handler Record `json:"handler,omitzero"`
 }
 
 // LogValue groups what the event's kind gives meaning to.

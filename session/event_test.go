@@ -3,6 +3,7 @@ package session_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"slices"
@@ -128,5 +129,33 @@ func TestPlan(t *testing.T) {
 	register(t, one, session.Func("b", nil, nil))
 	if n := len(one.Plan().Steps); n != 2 {
 		t.Errorf("one after the other: %d steps, want 2", n)
+	}
+}
+
+func TestEventsSurviveJSON(t *testing.T) {
+	var d diary
+	var events []session.Event
+	m := session.New(session.WithObserver(func(e session.Event) { events = append(events, e) }))
+	register(t, m, d.failing("a", errDisk, nil))
+	m.Boot(t.Context())
+	for _, e := range events {
+		first, err := json.Marshal(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var back session.Event
+		if err := json.Unmarshal(first, &back); err != nil {
+			t.Fatal(err)
+		}
+		second, err := json.Marshal(back)
+		if err != nil || !bytes.Equal(first, second) {
+			t.Errorf("JSON differs, %v:\n%s\n%s", err, first, second)
+		}
+		if aboutHandler := e.Handler.ID != ""; aboutHandler != bytes.Contains(first, []byte(`"handler":`)) {
+			t.Errorf("JSON is %s", first)
+		}
+	}
+	if n := len(events); n != 6 {
+		t.Errorf("%d events, want 6", n)
 	}
 }

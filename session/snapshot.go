@@ -107,10 +107,6 @@ func (op *operation) shutdown() error {
 // save has the freezer save the image, if that is asked, and reports whether this is the booting copy, and
 // whether all went well.
 func (op *operation) save() (booting, ok bool) {
-	if op.ctx.Err() != nil { // since the last handler
-		op.fail(op.failedPart(), context.Cause(op.ctx))
-		return false, false
-	}
 	if !op.snapshot.Save {
 		return false, true
 	}
@@ -126,13 +122,6 @@ func (op *operation) save() (booting, ok bool) {
 		op.fail(part, err)
 	}
 	return booting, err == nil
-}
-
-func (op *operation) failedPart() error {
-	if op.snapshot.Save {
-		return ErrSave
-	}
-	return ErrQuit
 }
 
 func (op *operation) freeze() (booting bool, err error) {
