@@ -103,7 +103,7 @@ func (s *source) locate(at pos) pos {
 	if strings.HasPrefix(line[offset:], at.text) {
 		return at
 	}
-	i := strings.LastIndex(line[:offset], at.text)
+	i := strings.LastIndex(line[:min(offset+len(at.text), len(line))], at.text)
 	if i < 0 {
 		i = offset + strings.Index(line[offset:], at.text)
 	}

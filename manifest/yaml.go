@@ -216,11 +216,18 @@ func nodePos(n ast.Node) pos {
 		return nodePos(n.Key)
 	case *ast.StringNode:
 		if n.Token.Type == token.StringType {
-			first, _, _ := strings.Cut(strings.TrimLeft(n.Token.Origin, " \t\n"), "\n")
-			place := tokenPos(n.Token)
-			place.text = strings.TrimRight(first, " \t")
-			return place
+			return plainPos(n.Token)
 		}
+	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.NanNode, *ast.InfinityNode:
+		return plainPos(n.GetToken())
 	}
 	return tokenPos(n.GetToken())
+}
+
+// plainPos is the place of a plain scalar, with what locate needs.
+func plainPos(tk *token.Token) pos {
+	first, _, _ := strings.Cut(strings.TrimLeft(tk.Origin, " \t\n"), "\n")
+	at := tokenPos(tk)
+	at.text = strings.TrimRight(first, " \t")
+	return at
 }
