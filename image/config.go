@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/opencontainers/go-digest"
+	"github.com/seancehq/seance/process"
 )
 
 // Freezer names what made a snapshot.
@@ -43,8 +44,8 @@ type Config struct {
 	Manifest ManifestSource `json:"manifest"`
 	// Capture lists the folders that were saved with the memory.
 	Capture []string `json:"capture,omitempty"`
-	// Hierarchy is the process table at the freeze.
-	Hierarchy json.RawMessage `json:"hierarchy,omitempty"`
+	// Hierarchy is the process table at the freeze, for process.Restore.
+	Hierarchy *process.State `json:"hierarchy,omitempty"`
 	// StartupList is in order; the shut-down list is its reverse.
 	StartupList []StartupEntry `json:"startupList"`
 	Versions    Versions       `json:"versions"`

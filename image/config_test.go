@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/seancehq/seance/process"
 )
 
 func fullConfig() Config {
@@ -20,6 +22,8 @@ func fullConfig() Config {
 	c.Manifest = ManifestSource{"/srv/seance.yaml", "services: {}\n"}
 	c.Capture = []string{"/srv/data"}
 	c.Files = []File{{Path: "/srv/data/db", FileState: FileState{1, 2, 3, 4}, Writable: true, Processes: []int{7}}, {Path: "/srv/\xff"}}
+	state := process.NewTable().State()
+	c.Hierarchy = &state
 	return c
 }
 
