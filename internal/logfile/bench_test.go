@@ -3,7 +3,6 @@ package logfile_test
 import (
 	"bytes"
 	"context"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -118,7 +117,7 @@ func BenchmarkRead(b *testing.B) {
 	s := openSet(b, logfile.Options{})
 	stream := s.Log("db").Stream("stdout")
 	for range 100 {
-		io.WriteString(stream, string(bytes.Repeat(append(bytes.Repeat([]byte("x"), 99), '\n'), 1000)))
+		stream.Write(bytes.Repeat(append(bytes.Repeat([]byte("x"), 99), '\n'), 1000))
 	}
 	for b.Loop() {
 		n := 0

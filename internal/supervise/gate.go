@@ -51,7 +51,8 @@ func (g *gate) pause() {
 	}
 	g.mu.Unlock()
 	g.run.Lock()
-	g.run.Unlock() //nolint:staticcheck // the wait is all that is wanted
+	//lint:ignore SA2001 the wait is all that is wanted
+	g.run.Unlock()
 }
 
 // resume opens the gate.

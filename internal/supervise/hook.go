@@ -8,7 +8,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/seancehq/seance/internal/linux/reap"
 	"github.com/seancehq/seance/manifest"
 )
 
@@ -27,7 +26,6 @@ type hook struct {
 	inst     *instance
 	old      []*instance // earlier ones whose output others hold open
 	runs     int
-	lastExit *reap.Exit
 	lastErr  error
 }
 
@@ -97,9 +95,6 @@ func (h *hook) wait(ctx context.Context, in *instance) error {
 		return h.tooLong(ctx, in, err)
 	}
 	in.drain()
-	h.mu.Lock()
-	h.lastExit = &exit
-	h.mu.Unlock()
 	if !exit.Success() {
 		return &NotReadyError{Reason: exit.String(), Lines: lastOutput(h.sup.logs, h.spec.Name, in)}
 	}

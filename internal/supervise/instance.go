@@ -149,6 +149,15 @@ func (in *instance) alive() bool {
 	return !ended
 }
 
+// ending says how the program ended, "" if it has not.
+func (in *instance) ending() string {
+	exit, ended := in.proc.Exit()
+	if !ended {
+		return ""
+	}
+	return exit.String()
+}
+
 // drain brings what the program has written into the log.
 func (in *instance) drain() {
 	for _, pump := range in.pumps {

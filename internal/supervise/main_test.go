@@ -142,18 +142,6 @@ func (g *rig) observe(e supervise.Event) {
 	g.events = append(g.events, e)
 }
 
-// states lists the states that a service went through.
-func (g *rig) states(name string) (states []supervise.State) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	for _, e := range g.events {
-		if e.Name == name {
-			states = append(states, e.State)
-		}
-	}
-	return states
-}
-
 func (g *rig) status(name string) supervise.Status {
 	g.t.Helper()
 	for _, s := range g.Status() {

@@ -98,6 +98,7 @@ func (s *service) awaitLine(ctx context.Context, in *instance, match *logMatch) 
 func (s *service) awaitExit(ctx context.Context, in *instance) error {
 	select {
 	case <-in.proc.Done():
+		in.drain() // whoever counts on it may look for what it wrote
 		if exit, _ := in.proc.Exit(); exit.Success() {
 			return nil
 		}

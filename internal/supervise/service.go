@@ -9,7 +9,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/seancehq/seance/internal/linux/reap"
 	"github.com/seancehq/seance/manifest"
 )
 
@@ -31,7 +30,7 @@ type service struct {
 	old       []*instance // earlier ones whose output others hold open
 	instances int
 	attempt   int // starts in a row that did not last
-	lastExit  *reap.Exit
+	lastExit  string // of the instance before inst
 	lastErr   error
 	timer     *time.Timer        // starts it again, in Backoff
 	stops     int                // stops that wait for op
@@ -169,6 +168,7 @@ func (s *service) spawn(n int, match *logMatch) (*instance, error) {
 	s.mu.Lock()
 	if s.inst != nil {
 		s.old = append(s.old, s.inst)
+		s.lastExit = s.inst.ending()
 	}
 	s.old = stillFlowing(s.old)
 	s.inst = in
@@ -222,7 +222,6 @@ func (s *service) exited(in *instance) {
 		s.mu.Unlock()
 		return
 	}
-	s.lastExit = &exit
 	if s.state != Running && s.state != Ready {
 		s.mu.Unlock()
 		return // dealt with, or whoever starts or stops it sees its end

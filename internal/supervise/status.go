@@ -14,7 +14,7 @@ type Status struct {
 	PID int
 	// Instance counts the starts, Restarts those that followed the first.
 	Instance, Restarts int
-	// Exit is how the last instance to end by itself or be stopped ended, "" when none has.
+	// Exit is how the last instance that has ended did so, "" when none has.
 	Exit string
 	// Started is when the present or last instance was started; zero before the
 	// first.
@@ -59,10 +59,10 @@ func (s *service) status() Status {
 		Command:  s.spec.Command,
 		Terminal: s.inst.terminal(),
 	}
-	if s.lastExit != nil {
-		st.Exit = s.lastExit.String()
-	}
 	st.run(s.inst)
+	if st.Exit == "" {
+		st.Exit = s.lastExit
+	}
 	return st
 }
 
@@ -80,9 +80,6 @@ func (h *hook) status() Status {
 		Priority: h.spec.Priority,
 		Command:  h.spec.Startup,
 	}
-	if h.lastExit != nil {
-		st.Exit = h.lastExit.String()
-	}
 	st.run(h.inst)
 	return st
 }
@@ -93,6 +90,7 @@ func (st *Status) run(in *instance) {
 		return
 	}
 	st.Started = in.started
+	st.Exit = in.ending()
 	if in.alive() {
 		st.PID = in.proc.PID()
 		st.Uptime = time.Since(in.started)

@@ -3,7 +3,6 @@ package supervise
 import (
 	"errors"
 	"maps"
-	"os"
 	"slices"
 	"sync"
 
@@ -25,7 +24,6 @@ import (
 type tracker struct {
 	reaper *reap.Reaper
 	fs     *procfs.FS
-	self   int
 	cancel func() // of the reaper's subscription
 	wg     sync.WaitGroup
 
@@ -79,7 +77,6 @@ func newTracker(r *reap.Reaper, proc string) *tracker {
 	t := &tracker{
 		reaper:   r,
 		fs:       procfs.New(proc),
-		self:     os.Getpid(),
 		units:    map[string]*unit{},
 		mains:    map[int]*unit{},
 		sessions: map[int]*unit{},
