@@ -21,12 +21,12 @@ type hook struct {
 	spec manifest.Hook
 	unit *unit
 
-	mu       sync.Mutex // guards all below
-	state    State
-	inst     *instance
-	old      []*instance // earlier ones whose output others hold open
-	runs     int
-	lastErr  error
+	mu      sync.Mutex // guards all below
+	state   State
+	inst    *instance
+	old     []*instance // earlier ones whose output others hold open
+	runs    int
+	lastErr error
 }
 
 func newHook(sup *Supervisor, spec manifest.Hook) *hook {

@@ -29,7 +29,7 @@ type service struct {
 	inst      *instance
 	old       []*instance // earlier ones whose output others hold open
 	instances int
-	attempt   int // starts in a row that did not last
+	attempt   int    // starts in a row that did not last
 	lastExit  string // of the instance before inst
 	lastErr   error
 	timer     *time.Timer        // starts it again, in Backoff
