@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"golang.org/x/sys/unix"
 )
 
 // The scripts in testdata/script run the real command, the static binary that
@@ -25,15 +26,15 @@ func runScripts(t *testing.T, dir string) {
 		Dir: dir,
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("PATH", bin+string(os.PathListSeparator)+e.Getenv("PATH"))
-			home := filepath.Join(e.WorkDir, "home")
-			e.Setenv("SEANCE_HOME", home)
-			e.Defer(func() { endImages(t, bin, home) })
+			e.Setenv("SEANCE_HOME", filepath.Join(e.WorkDir, "home"))
+			e.Defer(func() { endImages(t, bin, e.WorkDir) })
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits":    exits,
 			"until":    until,
 			"freeport": freePort,
+			"tmpfs":    tmpfs,
 		},
 	})
 }
@@ -50,16 +51,18 @@ func buildSeance(t *testing.T) string {
 	return dir
 }
 
-// endImages ends what a script that failed left live.
-func endImages(t *testing.T, bin, home string) {
-	records, _ := filepath.Glob(filepath.Join(home, "live", "*", "live.json"))
+// endImages ends what a script that failed left live, in any home that it had
+// in its folder.
+func endImages(t *testing.T, bin, work string) {
+	records, _ := filepath.Glob(filepath.Join(work, "*", "live", "*", "live.json"))
 	for _, record := range records {
-		name := filepath.Base(filepath.Dir(record))
+		live := filepath.Dir(record)
+		home := filepath.Dir(filepath.Dir(live))
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-		out, err := exec.CommandContext(ctx, filepath.Join(bin, "seance"), "quit", "--home", home, "-i", name).CombinedOutput()
+		out, err := exec.CommandContext(ctx, filepath.Join(bin, "seance"), "quit", "--home", home, "-i", filepath.Base(live)).CombinedOutput()
 		cancel()
 		if err != nil {
-			t.Logf("cannot end image %s: %v\n%s", name, err, out)
+			t.Logf("cannot end image %s: %v\n%s", live, err, out)
 		}
 	}
 }
@@ -118,4 +121,16 @@ func freePort(ts *testscript.TestScript, neg bool, args []string) {
 	_, port, err := net.SplitHostPort(l.Addr().String())
 	ts.Check(err)
 	ts.Setenv(args[0], port)
+}
+
+// tmpfs FOLDER SIZE makes a folder that holds no more than so many bytes. It
+// is empty again when the script ends.
+func tmpfs(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: tmpfs FOLDER SIZE")
+	}
+	dir := ts.MkAbs(args[0])
+	ts.Check(os.MkdirAll(dir, 0o700))
+	ts.Check(unix.Mount("none", dir, "tmpfs", 0, "size="+args[1]))
+	ts.Defer(func() { _ = unix.Unmount(dir, unix.MNT_DETACH) })
 }

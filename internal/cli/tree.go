@@ -43,11 +43,15 @@ func (a *app) tree(ctx context.Context, opts process.TreeOptions) error {
 	if err != nil {
 		return err
 	}
-	h, err := t.Hierarchy(ctx)
+	raw, err := t.Hierarchy(ctx)
 	if err != nil {
 		return err
 	}
-	return a.printHierarchy(h, opts)
+	var state process.State
+	if err := json.Unmarshal(raw, &state); err != nil {
+		return fmt.Errorf("cannot read the hierarchy: %w", err)
+	}
+	return a.printHierarchy(state, opts)
 }
 
 func (a *app) imageTree(ctx context.Context, ref string, opts process.TreeOptions) error {
@@ -55,20 +59,15 @@ func (a *app) imageTree(ctx context.Context, ref string, opts process.TreeOption
 	if err != nil {
 		return err
 	}
-	if len(img.Config.Hierarchy) == 0 {
+	if img.Config.Hierarchy == nil {
 		return fmt.Errorf("cannot show the processes of image %q: none were saved, its programs start again at boot", ref)
 	}
-	return a.printHierarchy(img.Config.Hierarchy, opts)
+	return a.printHierarchy(*img.Config.Hierarchy, opts)
 }
 
-// printHierarchy prints a process.State, given as JSON.
-func (a *app) printHierarchy(raw json.RawMessage, opts process.TreeOptions) error {
+func (a *app) printHierarchy(state process.State, opts process.TreeOptions) error {
 	if a.json {
-		return a.printJSON(raw)
-	}
-	var state process.State
-	if err := json.Unmarshal(raw, &state); err != nil {
-		return fmt.Errorf("cannot read the hierarchy: %w", err)
+		return a.printJSON(state)
 	}
 	table, err := process.Restore(state)
 	if err != nil {
