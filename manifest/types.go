@@ -3,7 +3,8 @@ package manifest
 import "time"
 
 // Manifest is one checked seance.yaml: plain values, every default filled in,
-// every relative path made absolute. It is immutable once read.
+// every relative path resolved against the manifest's folder: absolute after
+// Read. It is immutable once read.
 type Manifest struct {
 	// Path is the absolute path of the file it was read from, what Parse was
 	// given as path, or "" when it was made in memory.
@@ -22,8 +23,8 @@ type Manifest struct {
 	// order of registration: services first, then hooks.
 	Services []Service
 	Hooks    []Hook
-	// Capture lists the absolute paths of folders whose files are saved with
-	// the memory.
+	// Capture lists the folders whose files are saved with the memory, none
+	// inside another.
 	Capture []string
 }
 
@@ -41,7 +42,8 @@ type Service struct {
 	// Command is the argument vector, never empty. A string in the file
 	// becomes /bin/sh -c STRING.
 	Command []string
-	// Workdir is absolute. Default: the folder of the manifest.
+	// Workdir is the folder it runs in. A relative path to a program in Command
+	// is meant from here. Default: the folder of the manifest.
 	Workdir string
 	// Env is what the service's environment has beyond the image's own.
 	Env map[string]string
