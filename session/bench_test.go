@@ -66,7 +66,8 @@ func startAndStop(b *testing.B, n int, concurrent bool) {
 	b.ReportMetric(float64(after.TotalAlloc-before.TotalAlloc)/float64(b.N*n), "B/handler")
 }
 
-// BenchmarkRegister registers n handlers and asks once for the start-up list: the time for each must not grow with n.
+// BenchmarkRegister registers n handlers and asks once for the start-up list: the time for each
+// must not grow with n.
 func BenchmarkRegister(b *testing.B) {
 	for _, n := range []int{1_000, 10_000, 100_000} {
 		b.Run(fmt.Sprintf("handlers=%d", n), func(b *testing.B) {

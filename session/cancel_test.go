@@ -11,8 +11,8 @@ import (
 	"github.com/seancehq/seance/session"
 )
 
-// What happens when a context ends, at every point at which a boot or a snapshot can be, and when a snapshot
-// cannot be had.
+// What happens when a context ends, at every point at which a boot or a snapshot can be, and when a
+// snapshot cannot be had.
 
 func TestASnapshotWithAnEndedContextCallsNothing(t *testing.T) {
 	var d diary
@@ -206,5 +206,15 @@ func TestOnlyAReadWriteSessionIsSaved(t *testing.T) {
 		if _, err := m.Snapshot(t.Context(), false, true); err != nil {
 			t.Errorf("quit: %v", err)
 		}
+	}
+}
+
+func TestUnderAbortTheEndedContextIsTheCause(t *testing.T) {
+	m := session.New(session.WithPolicy(session.Abort))
+	ctx, cancel := context.WithCancelCause(t.Context())
+	register(t, m, session.Func("a", func(ctx context.Context, _ bool) error { cancel(errCause); return ctx.Err() }, nil))
+	res, err := m.Boot(ctx)
+	if !errors.Is(res.Err, errCause) || !errors.Is(err, context.Canceled) {
+		t.Errorf("boot: %v", err)
 	}
 }

@@ -87,9 +87,33 @@ func (m *Manager) createLocked(name string, at int) (*Category, error) {
 	}
 	c := &Category{m: m, name: name}
 	m.categories = slices.Insert(m.categories, at, c)
+	m.rankLocked()
+	return c, nil
+}
+
+// RemoveCategory removes a category that no handler stands in ([ErrInUse]). A removed category
+// takes no registrations any more ([ErrNotFound]).
+func (m *Manager) RemoveCategory(name string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	c, err := m.categoryLocked(name)
+	if err != nil {
+		return fmt.Errorf("cannot remove category %q: %w", name, ErrNotFound)
+	}
+	for _, e := range m.entries {
+		if e.category == c {
+			return fmt.Errorf("cannot remove category %q: %w, such as %q", name, ErrInUse, e.id)
+		}
+	}
+	m.categories = slices.Delete(m.categories, c.rank, c.rank+1)
+	m.rankLocked()
+	return nil
+}
+
+// rankLocked numbers the categories anew.
+func (m *Manager) rankLocked() {
 	for i, each := range m.categories {
 		each.rank = i
 	}
 	m.order = nil
-	return c, nil
 }

@@ -12,6 +12,8 @@ var (
 	ErrNotFound = errors.New("not found")
 	// ErrExists: a category of this name exists already.
 	ErrExists = errors.New("already exists")
+	// ErrInUse: the category still has handlers; unregister them, or register them elsewhere.
+	ErrInUse = errors.New("there are still handlers in it")
 	// ErrInvalid: an empty name, a nil handler, a negative time limit.
 	ErrInvalid = errors.New("invalid")
 	// ErrBusy: a boot or a snapshot is under way (perhaps the caller is a handler of it).

@@ -119,7 +119,8 @@ func TestARollBackGoesOnPastFailures(t *testing.T) {
 }
 
 func TestInARolledBackStartupNothingIsSavedAnyMore(t *testing.T) {
-	// A handler that lets its programs be frozen with the image looks at Save to tell whether to stop them.
+	// A handler that lets its programs be frozen with the image looks at Save to tell whether to
+	// stop them.
 	var saves []bool
 	note := func(ctx context.Context, _ bool) error {
 		s, ok := session.SnapshotFrom(ctx)

@@ -79,9 +79,9 @@ func WithObserver(f func(Event)) Option {
 	return func(m *Manager) { m.observers = append(m.observers, f) }
 }
 
-// WithConcurrency lets handlers of equal category and priority run at the same time, each in a goroutine of its
-// own. The next rank begins when all of one are done. When one fails under [Abort], those that have begun are
-// waited for, with their contexts as they are.
+// WithConcurrency lets handlers of equal category and priority run at the same time, each in a
+// goroutine of its own. The next rank begins when all of one are done. When one fails under
+// [Abort], those that have begun are waited for, with their contexts as they are.
 func WithConcurrency() Option { return func(m *Manager) { m.concurrent = true } }
 
 // WithPolicy sets what becomes of a list in which a handler fails; the default is [Collect].
@@ -170,8 +170,8 @@ func (m *Manager) release() {
 	m.underway = nil
 }
 
-// install ends the current session, if there is one, and makes a new one the current. Actions that still
-// waited in the old session go over to the new one.
+// install ends the current session, if there is one, and makes a new one the current. Actions that
+// still waited in the old session go over to the new one.
 func (m *Manager) install() *Session {
 	s := newSession(m.newID(), m.access)
 	if old := m.Current(); old != nil {

@@ -83,7 +83,8 @@ func TestAHandlerLeftBehindIsNotCalledAgainBeforeItReturns(t *testing.T) {
 		if _, err := m.Boot(t.Context()); !errors.Is(err, session.ErrTimeout) {
 			t.Fatal(err)
 		}
-		// Nor is another of the same ID: it would start a second time what the first may still be starting.
+		// Nor is another of the same ID: it would start a second time what the first may still be
+		// starting.
 		var d diary
 		register(t, m, d.handler("stuck"))
 		res, err := m.Snapshot(t.Context(), true, false)

@@ -12,8 +12,9 @@ type Plan struct {
 	Steps  []Step
 }
 
-// Step is a stretch of the start-up list that begins when the one before it is done. With [WithConcurrency] it
-// is a rank, all of whose handlers run at the same time; else it is a single handler.
+// Step is a stretch of the start-up list that begins when the one before it is done. With
+// [WithConcurrency] it is a rank, all of whose handlers run at the same time; else it is a single
+// handler.
 type Step struct {
 	Category string
 	Priority int

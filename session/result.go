@@ -113,7 +113,8 @@ type Result struct {
 	// Session is the identity of the session that is current as the call returns.
 	Session string
 	Start   time.Time
-	// Duration is the whole time the call took; in a booted copy, the time since the freezer returned there.
+	// Duration is the whole time the call took; in a booted copy, the time since the freezer
+	// returned there.
 	Duration time.Duration
 	// Handlers has a record for every call of a handler, in the order in which they were done.
 	Handlers []Record
@@ -153,8 +154,9 @@ func (r *Result) Failed() []Record {
 	return failed
 }
 
-// AllErrors returns everything that went wrong as one error, or nil: Err first, then a [*HandlerError]
-// for every handler and deferred action that failed and is not named in Err. It is what Boot and Snapshot return.
+// AllErrors returns everything that went wrong as one error, or nil: Err first, then a
+// [*HandlerError] for every handler and deferred action that failed and is not named in Err. It is
+// what Boot and Snapshot return.
 func (r *Result) AllErrors() error {
 	errs := []error{r.Err, r.ObserverErr}
 	for _, each := range r.Failed() {

@@ -4,18 +4,18 @@ import (
 	"context"
 )
 
-// StartHandler starts one registered handler in the running session, as the start-up list would: with its
-// time limit, its record in [Manager.LastRuns], its events. It is for a handler that was registered after the
-// boot; such a one is told that the image is booting, for it has not been started in this session, unless
-// its caller knows better.
+// StartHandler starts one registered handler in the running session, as the start-up list would:
+// with its time limit, its record in [Manager.LastRuns], its events. It is for a handler that was
+// registered after the boot; such a one is told that the image is booting, for it has not been
+// started in this session, unless its caller knows better.
 //
 // It is refused with [ErrNotFound], [ErrNotRunning] or, while lists run, [ErrBusy].
 func (m *Manager) StartHandler(ctx context.Context, id string, booting bool) error {
 	return m.single(ctx, id, Startup, booting)
 }
 
-// StopHandler shuts down one registered handler in the running session, as the shut-down list would, and leaves
-// it registered. It is for a handler that is about to be unregistered.
+// StopHandler shuts down one registered handler in the running session, as the shut-down list
+// would, and leaves it registered. It is for a handler that is about to be unregistered.
 //
 // It is refused with [ErrNotFound], [ErrNotRunning] or, while lists run, [ErrBusy].
 func (m *Manager) StopHandler(ctx context.Context, id string, quitting bool) error {

@@ -8,14 +8,15 @@ import (
 	"time"
 )
 
-// Boot installs a new session, runs the start-up list, whose handlers are told that the image is booting,
-// and then the deferred actions. It is for the first boot of an image; a saved one boots by a second
-// return of [Manager.Snapshot].
+// Boot installs a new session, runs the start-up list, whose handlers are told that the image is
+// booting, and then the deferred actions. It is for the first boot of an image; a saved one boots
+// by a second return of [Manager.Snapshot].
 //
-// The result is never nil. The error is all that failed ([Result.AllErrors]); Result.Err tells whether the boot
-// as a whole did, and Result.Running whether there is a session now. With the policy [Collect], handlers that fail do not
-// keep a session from running. With [Abort], or when ctx ends before the list does, what was
-// started is shut down again, in reverse, and the session ends.
+// The result is never nil. The error is all that failed ([Result.AllErrors]); Result.Err tells
+// whether the boot as a whole did, and Result.Running whether there is a session now. With the
+// policy [Collect], handlers that fail do not keep a session from running. With [Abort], or when
+// ctx ends before the list does, what was started is shut down again, in reverse, and the session
+// ends.
 //
 // Boot is refused while a session runs ([ErrRunning]) and while lists run ([ErrBusy]).
 func (m *Manager) Boot(ctx context.Context) (*Result, error) {
@@ -40,19 +41,22 @@ func (m *Manager) Boot(ctx context.Context) (*Result, error) {
 //
 // With both false nothing happens. The package comment has the table of all cases.
 //
-// The result is never nil. The error is all that failed ([Result.AllErrors]), single handlers included;
-// Result.Err tells whether the snapshot as a whole did: the shut-down failed, the image was not saved, it did
-// not quit, or the start-up was rolled back. In the first three cases the same session goes on, and its
-// handlers have been told that the image is not booting.
+// The result is never nil. The error is all that failed ([Result.AllErrors]), single handlers
+// included; Result.Err tells whether the snapshot as a whole did: the shut-down failed, the image
+// was not saved, it did not quit, or the start-up was rolled back. In the first three cases the
+// same session goes on, and its handlers have been told that the image is not booting.
 //
-// The context counts until the freezer is done: when it ends before, the snapshot is undone as if the save
-// had failed. From the freezer's return on it is not heeded (its values still are): whoever asked may be gone
-// by then, in a booted copy certainly, and what was shut down must be started again. Time limits of handlers
-// are reckoned from each call, so a freeze of any length is not held against them.
+// The context counts until the freezer is done: when it ends before, the snapshot is undone as if
+// the save had failed. So it must not be one that ends with something which the shut-down list
+// closes, such as the connection the request came over. From the freezer's return on it is not
+// heeded (its values still are): whoever asked may be gone by then, in a booted copy certainly, and
+// what was shut down must be started again. Time limits of handlers are reckoned from each call, so
+// a freeze of any length is not held against them.
 //
-// A snapshot is refused while lists run ([ErrBusy]; thus to the handlers and deferred actions themselves), when no
-// session runs ([ErrNotRunning]), when it is to save without a freezer ([ErrNoFreezer]) or in a session
-// that is not read-write ([ErrAccess]), and when ctx has ended. Then nothing has been called.
+// A snapshot is refused while lists run ([ErrBusy]; thus to the handlers and deferred actions
+// themselves), when no session runs ([ErrNotRunning]), when it is to save without a freezer
+// ([ErrNoFreezer]) or in a session that is not read-write ([ErrAccess]), and when ctx has ended.
+// Then nothing has been called.
 func (m *Manager) Snapshot(ctx context.Context, save, quit bool) (*Result, error) {
 	op := m.operation(ctx, &Snapshot{Save: save, Quit: quit})
 	if !save && !quit {
@@ -84,7 +88,8 @@ func (op *operation) take() {
 	op.startup(context.WithoutCancel(op.ctx), booting)
 }
 
-// shutdown runs the shut-down list. If that fails as a whole, what was shut down has been started again.
+// shutdown runs the shut-down list. If that fails as a whole, what was shut down has been started
+// again.
 func (op *operation) shutdown() error {
 	list := op.m.startupOrder()
 	op.reserve(len(list), op.snapshot.Save)
@@ -104,8 +109,8 @@ func (op *operation) shutdown() error {
 	return err
 }
 
-// save has the freezer save the image, if that is asked, and reports whether this is the booting copy, and
-// whether all went well.
+// save has the freezer save the image, if that is asked, and reports whether this is the booting
+// copy, and whether all went well.
 func (op *operation) save() (booting, ok bool) {
 	if !op.snapshot.Save {
 		return false, true
@@ -173,8 +178,8 @@ func (op *operation) finish() {
 	op.emit(Event{Kind: SessionEnded, Session: op.session.id})
 }
 
-// startup runs the start-up list and the deferred actions. If the list fails as a whole, what was started is
-// shut down again and the session ends.
+// startup runs the start-up list and the deferred actions. If the list fails as a whole, what was
+// started is shut down again and the session ends.
 func (op *operation) startup(ctx context.Context, booting bool) {
 	list := op.m.startupOrder()
 	op.reserve(len(list), false)
@@ -192,7 +197,8 @@ func (op *operation) startup(ctx context.Context, booting bool) {
 func (op *operation) undoStartup(w *walk) {
 	undo := reversed(w.called(succeeded))
 	op.enter(RollingBack, len(undo))
-	// Nothing is saved any more: a handler that lets its programs be frozen with the image has to stop them.
+	// Nothing is saved any more: a handler that lets its programs be frozen with the image has to
+	// stop them.
 	var s *Snapshot
 	if op.snapshot != nil {
 		s = &Snapshot{Quit: true, progress: op.progress}

@@ -84,8 +84,8 @@ func (w *walk) runBatch(b batch) {
 	w.watch()
 }
 
-// stopped reports whether no further handler is to be called. It asks the context itself: the watcher may be
-// slower than the lane whose handler made the context end.
+// stopped reports whether no further handler is to be called. It asks the context itself: the
+// watcher may be slower than the lane whose handler made the context end.
 func (w *walk) stopped() bool {
 	if w.halted.Load() {
 		return true
@@ -171,8 +171,8 @@ func (w *walk) watch() {
 	}
 }
 
-// giveUp is called when the caller's context has ended: no further handler is called, and those at work,
-// whose contexts have ended with it, have the grace time to return.
+// giveUp is called when the caller's context has ended: no further handler is called, and those at
+// work, whose contexts have ended with it, have the grace time to return.
 func (w *walk) giveUp(cause error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -19,15 +19,16 @@ type background struct {
 	done chan error
 }
 
-// Goroutine makes a handler of a function that runs from start-up to shut-down. At shut-down its context ends, and the
-// handler waits for it to return, within its time limit. The function's error is the shut-down's, unless it is
-// the end of its context; so is that of a function which returned before it was told to.
+// Goroutine makes a handler of a function that runs from start-up to shut-down. At shut-down its
+// context ends, and the handler waits for it to return, within its time limit. The function's error
+// is the shut-down's, unless it is the end of its context; so is that of a function which returned
+// before it was told to.
 func Goroutine(id string, run func(ctx context.Context) error) session.Handler {
 	return &background{id: id, run: run}
 }
 
-// Ticker makes a handler that calls f every so often between start-up and shut-down, never twice at a time. The period
-// begins anew at each start-up. It must be positive.
+// Ticker makes a handler that calls f every so often between start-up and shut-down, never twice at
+// a time. The period begins anew at each start-up. It must be positive.
 func Ticker(id string, every time.Duration, f func(ctx context.Context)) session.Handler {
 	return Goroutine(id, func(ctx context.Context) error {
 		t := time.NewTicker(every)
@@ -43,7 +44,8 @@ func Ticker(id string, every time.Duration, f func(ctx context.Context)) session
 	})
 }
 
-// Actor makes a handler of an actor as oklog/run has them: execute runs until interrupt makes it return.
+// Actor makes a handler of an actor as oklog/run has them: execute runs until interrupt makes it
+// return.
 func Actor(id string, execute func() error, interrupt func(error)) session.Handler {
 	return Goroutine(id, func(ctx context.Context) error {
 		stop := context.AfterFunc(ctx, func() { interrupt(context.Cause(ctx)) })

@@ -15,7 +15,8 @@ import (
 	"github.com/seancehq/seance/session/adapt"
 )
 
-// The functions of this file are shown in docs/lifecycle.md, word for word. TestLifecyclePage checks that they are.
+// The functions of this file are shown in docs/lifecycle.md, word for word. TestLifecyclePage
+// checks that they are.
 
 func run(ctx context.Context) error {
 	db := adapt.DB("db", func(context.Context) (*sql.DB, error) {

@@ -23,9 +23,10 @@ type HTTPServer struct {
 
 var _ session.Handler = (*HTTPServer)(nil)
 
-// Server makes a handler of an HTTP server. A server that was shut down cannot serve again, so there is one anew for
-// each start-up, made by the function. It listens on its Addr (with TLS, if it has a TLSConfig), and requests'
-// contexts end with the session, unless it has a BaseContext of its own.
+// Server makes a handler of an HTTP server. A server that was shut down cannot serve again, so
+// there is one anew for each start-up, made by the function. It listens on its Addr (with TLS, if
+// it has a TLSConfig), and requests' contexts end with the session, unless it has a BaseContext of
+// its own.
 //
 // At shut-down, requests may finish within the handler's time limit; then the connections are closed.
 func Server(id string, make func() *http.Server) *HTTPServer {
@@ -88,7 +89,8 @@ func serve(server *http.Server, l net.Listener) error {
 	return server.Serve(l)
 }
 
-// Shutdown implements [session.Handler]. Its error may be that of a server which stopped serving by itself.
+// Shutdown implements [session.Handler]. Its error may be that of a server which stopped serving by
+// itself.
 func (h *HTTPServer) Shutdown(ctx context.Context, _ bool) error {
 	server, done := h.take()
 	if server == nil {

@@ -1,9 +1,10 @@
-// Package sessiontest has a freezer for tests that keeps saved images in memory and really returns twice.
+// Package sessiontest has a freezer for tests that keeps saved images in memory and really returns
+// twice.
 //
-// The program under test is a function. It is given a [Copy], which is a [session.Freezer]; it makes a manager with it,
-// boots it, and takes snapshots, and it returns when it is done. An [Image] holds the point that the program had come to
-// when it was saved. Booting it makes another copy of the program, in which that very call of Freeze returns
-// again, with booting true:
+// The program under test is a function. It is given a [Copy], which is a [session.Freezer]; it
+// makes a manager with it, boots it, and takes snapshots, and it returns when it is done. An
+// [Image] holds the point that the program had come to when it was saved. Booting it makes another
+// copy of the program, in which that very call of Freeze returns again, with booting true:
 //
 //	first := sessiontest.Run(func(c *sessiontest.Copy) {
 //		m := session.New(session.WithFreezer(c), session.WithSessionID(c.SessionID))
@@ -13,9 +14,10 @@
 //	})
 //	second := first.Images()[0].Boot()
 //
-// A Go program cannot copy its own memory. So the copy is brought to the point of the save by running the function anew,
-// with every answer that the freezer gave before, up to that call. The function must therefore be deterministic and keep
-// what it changes to itself; for effects outside, it can ask [Copy.Replaying].
+// A Go program cannot copy its own memory. So the copy is brought to the point of the save by
+// running the function anew, with every answer that the freezer gave before, up to that call. The
+// function must therefore be deterministic and keep what it changes to itself; for effects outside,
+// it can ask [Copy.Replaying].
 package sessiontest
 
 import (
@@ -32,7 +34,8 @@ import (
 // Program is a program that can be saved and booted.
 type Program func(c *Copy)
 
-// ErrDiverged: a booted program did not come to the point at which it was saved. It is not deterministic.
+// ErrDiverged: a booted program did not come to the point at which it was saved. It is not
+// deterministic.
 var ErrDiverged = errors.New("the program took another way than the one that was saved")
 
 // Copy is one running copy of a program, and the freezer of its image.
@@ -80,8 +83,8 @@ func Run(p Program) *Copy {
 	return c
 }
 
-// Boot runs a copy of the program from the point at which it was saved, until it returns. An image can be booted any
-// number of times.
+// Boot runs a copy of the program from the point at which it was saved, until it returns. An image
+// can be booted any number of times.
 func (i *Image) Boot() (*Copy, error) {
 	return i.boot(nil)
 }
@@ -159,8 +162,8 @@ func (c *Copy) SessionID() string {
 // Booted reports whether this copy was booted from an image.
 func (c *Copy) Booted() bool { return c.booted }
 
-// Replaying reports whether the program is still on its way to the point at which it was saved: what it does now it has
-// done before.
+// Replaying reports whether the program is still on its way to the point at which it was saved:
+// what it does now it has done before.
 func (c *Copy) Replaying() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -195,7 +198,8 @@ func (c *Copy) FailQuit(err error) {
 	c.staying = err
 }
 
-// OnThaw has f called whenever a Freeze that is not a replayed one is about to return, with what it returns.
+// OnThaw has f called whenever a Freeze that is not a replayed one is about to return, with what it
+// returns.
 func (c *Copy) OnThaw(f func(booting bool)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
