@@ -94,7 +94,7 @@ func (a action) run(table *process.Table, p process.Process, th process.Thread) 
 	case "terminal":
 		err = p.SetTerminal(tty, "tty", a.flag)
 	case "drop terminal":
-		e, err = p.DropTerminal()
+		e, err = p.DropTerminal(tty)
 	case "hang up":
 		e, err = table.Hangup(tty)
 	case "foreground":

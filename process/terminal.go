@@ -112,21 +112,21 @@ func (t *Table) leaderExits(r *proc, e *Effects) {
 	t.releaseTerminal(s.terminal)
 }
 
-// DropTerminal gives the controlling terminal up, as TIOCNOTTY does. When p leads
+// DropTerminal gives the controlling terminal up, as TIOCNOTTY on it does. When p leads
 // the session, everybody in it loses the terminal, and the foreground group is hung
 // up and continued; else only p loses it.
-func (p Process) DropTerminal() (Effects, error) {
+func (p Process) DropTerminal(tty Device) (Effects, error) {
 	var e Effects
 	err := p.act("drop the controlling terminal of", func(t *Table, r *proc) error {
-		s, tty := t.terminalOf(r)
-		if tty == nil || !r.has(hasTerminal) {
+		s, of := t.terminalOf(r)
+		if of == nil || s.terminal != tty || !r.has(hasTerminal) {
 			return ErrNoTerminal
 		}
 		if !r.has(isLeader) {
 			t.change(r, 0, hasTerminal)
 			return nil
 		}
-		if _, g := t.groupOf(tty.foreground); g != nil {
+		if _, g := t.groupOf(of.foreground); g != nil {
 			e.signalGroup(t, g, SIGHUP, SIGCONT)
 		}
 		t.releaseTerminal(s.terminal)

@@ -1,0 +1,97 @@
+//go:build linux
+
+package agree
+
+import (
+	"fmt"
+	"math/bits"
+	"strings"
+
+	"github.com/seancehq/seance/process"
+)
+
+// kernel is the table with as much of a kernel around it as the actors have: it
+// delivers the signals that operations give rise to.
+type kernel struct {
+	table   *process.Table
+	came    map[process.PID]uint64 // signals whose handlers have run
+	pending map[process.PID]uint64 // signals of stopped processes
+	devices [ttyCount]process.Device
+	hungUp  [ttyCount]bool
+}
+
+func startKernel(s *system) *kernel {
+	k := &kernel{table: process.NewTable(), came: map[process.PID]uint64{}, pending: map[process.PID]uint64{}}
+	for i := range k.devices {
+		k.devices[i] = s.device(i)
+	}
+	return k
+}
+
+const stopSignals = 1<<process.SIGSTOP | 1<<process.SIGTSTP | 1<<process.SIGTTIN | 1<<process.SIGTTOU
+
+// deliver does to the table what the kernel does with signals: the default action
+// of SIGCONT is to continue, whatever the handler; all others have handlers.
+func (k *kernel) deliver(e process.Effects) {
+	for d := range e.Signals() {
+		k.signal(d.To, d.Signal)
+	}
+}
+
+func (k *kernel) signal(p process.Process, sig process.Signal) {
+	if !p.Alive() {
+		return
+	}
+	pid := p.PID()
+	switch {
+	case sig == process.SIGCONT:
+		k.pending[pid] &^= stopSignals
+		effects, err := p.Continue()
+		if err != nil {
+			panic(err)
+		}
+		k.came[pid] |= k.pending[pid]
+		delete(k.pending, pid)
+		k.deliver(effects)
+	case 1<<sig&stopSignals != 0:
+		k.pending[pid] &^= 1 << process.SIGCONT
+	}
+	if p.State() == process.Stopped {
+		k.pending[pid] |= 1 << sig
+		return
+	}
+	k.came[pid] |= 1 << sig
+}
+
+// process returns the process with a number that is known to exist.
+func (k *kernel) process(pid process.PID) process.Process {
+	p, ok := k.table.Process(pid)
+	if !ok {
+		panic(fmt.Sprintf("no process %d in the table", pid))
+	}
+	return p
+}
+
+// expected is what proc_pid_stat(5) should say.
+func (k *kernel) expected(p process.Process) stat {
+	st := stat{state: 'S', ppid: p.Parent().PID(), pgid: p.Group().PGID(), sid: p.Session().SID(), tpgid: -1}
+	switch p.State() {
+	case process.Stopped:
+		st.state = 'T'
+	case process.Zombie:
+		st.state = 'Z'
+	}
+	if p.HasTerminal() {
+		st.tty, _, _ = p.Session().Terminal()
+		st.tpgid, _ = p.Session().Foreground()
+	}
+	return st
+}
+
+func signalNames(mask uint64) string {
+	var names []string
+	for ; mask != 0; mask &= mask - 1 {
+		names = append(names, process.Signal(bits.TrailingZeros64(mask)).String())
+	}
+	return "[" + strings.Join(names, " ") + "]"
+}
