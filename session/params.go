@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 )
 
 // Phase is a stretch of a boot or a snapshot.
@@ -88,29 +89,33 @@ func SnapshotFrom(ctx context.Context) (*Snapshot, bool) {
 	return s, ok
 }
 
+// progress is a Progress in the making. Steps are taken without the lock: they belong to the phase
+// that was entered last, which does not change before they are all taken.
 type progress struct {
-	mu  sync.Mutex
-	now Progress
+	done, failed atomic.Int64
+
+	mu    sync.Mutex
+	phase Phase
+	total int
 }
 
 func (p *progress) get() Progress {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.now
+	return Progress{Phase: p.phase, Total: p.total, Done: int(p.done.Load()), Failed: int(p.failed.Load())}
 }
 
 func (p *progress) enter(phase Phase, total int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.now = Progress{Phase: phase, Total: total}
+	p.phase, p.total = phase, total
+	p.done.Store(0)
+	p.failed.Store(0)
 }
 
-func (p *progress) step(failed bool) Progress {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.now.Done++
+func (p *progress) step(failed bool) {
 	if failed {
-		p.now.Failed++
+		p.failed.Add(1)
 	}
-	return p.now
+	p.done.Add(1)
 }
