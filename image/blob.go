@@ -64,6 +64,7 @@ func (s *Store) readBlob(owner, what string, d descriptor, limit int64) ([]byte,
 var (
 	errMissing = errors.New("the blob is missing")
 	errDigest  = errors.New("its content does not match its digest")
+	errContent = errors.New("what it decompresses to does not match its digest")
 )
 
 type sizeError struct{ got, want int64 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/opencontainers/go-digest"
 	"golang.org/x/sys/unix"
 )
 
@@ -53,7 +54,7 @@ func (i *Image) extract(ctx context.Context, want Layer, dir string) error {
 
 func (i *Image) layer(want Layer) (Layer, error) {
 	for _, l := range i.layers {
-		if l.Kind == want.Kind && l.Path == want.Path {
+		if l.sameAs(want) {
 			return l, nil
 		}
 	}
@@ -64,16 +65,9 @@ func (i *Image) layer(want Layer) (Layer, error) {
 }
 
 func (i *Image) extractLayer(ctx context.Context, l Layer, dir string) error {
-	f, err := os.Open(i.store.blobPath(l.Digest))
-	if errors.Is(err, fs.ErrNotExist) {
-		return i.store.goneOr(&CorruptError{i.name(), l.String(), errMissing}, i.name(), i.Digest)
-	}
+	u, err := i.unpack(ctx, l)
 	if err != nil {
 		return err
-	}
-	u, err := newUnpacker(ctx, f, l)
-	if err != nil {
-		return errors.Join(err, f.Close())
 	}
 	defer u.close()
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -87,7 +81,44 @@ func (i *Image) extractLayer(ctx context.Context, l Layer, dir string) error {
 		return err
 	}
 	defer func() { _ = root.Close() }()
-	if err := newExtractor(root, l.Kind).run(u); err != nil {
+	if err := newExtractor(root, l).run(u); err != nil {
+		return i.blame(ctx, err, l)
+	}
+	return nil
+}
+
+func (i *Image) unpack(ctx context.Context, l Layer) (*unpacker, error) {
+	f, err := os.Open(i.store.blobPath(l.Digest))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, i.store.goneOr(&CorruptError{i.name(), l.String(), errMissing}, i.name(), i.Digest)
+	}
+	if err != nil {
+		return nil, err
+	}
+	u, err := newUnpacker(ctx, f, l)
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return u, nil
+}
+
+// checkInit makes sure that the init layer's content is that of its digest.
+// Later images take the blob over by that digest alone.
+func (i *Image) checkInit(ctx context.Context) error {
+	l, err := i.layer(Layer{Kind: LayerInit})
+	if err != nil {
+		return nil // there is none
+	}
+	u, err := i.unpack(ctx, l)
+	if err != nil {
+		return err
+	}
+	defer u.close()
+	got, err := digest.SHA256.FromReader(u)
+	if err == nil && got != l.ContentDigest {
+		err = errContent
+	}
+	if err != nil {
 		return i.blame(ctx, err, l)
 	}
 	return nil

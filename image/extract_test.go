@@ -23,8 +23,11 @@ func forge(t testing.TB, kind LayerKind, content []byte, edit func(*Layer)) *Ima
 	blob := pack(t, content)
 	writeFile(t, s.blobPath(digest.FromBytes(blob)), blob)
 	l := Layer{Kind: kind, Digest: digest.FromBytes(blob), Size: int64(len(blob)), ContentSize: int64(len(content))}
-	if kind == LayerFiles {
+	switch kind {
+	case LayerFiles:
 		l.Path = "/data"
+	case LayerInit:
+		l.ContentDigest = digest.FromBytes(content)
 	}
 	if edit != nil {
 		edit(&l)
@@ -241,6 +244,57 @@ func hugeFrame(t testing.TB) []byte {
 	return data
 }
 
+// A later save takes an init blob over by its content's digest: a layer that
+// lies about it would give other images its binary.
+func TestInitOfAnotherDigest(t *testing.T) {
+	img := forge(t, LayerInit, []byte("evil"), func(l *Layer) { l.ContentDigest = digest.FromString("good") })
+	for _, err := range []error{img.checkInit(t.Context()), img.Extract(t.Context(), LayerInit, t.TempDir())} {
+		var corrupt *CorruptError
+		if !errors.As(err, &corrupt) || !errors.Is(err, errContent) {
+			t.Error(err)
+		}
+	}
+}
+
+func TestManifestsRefused(t *testing.T) {
+	layer := func(kind LayerKind, path string) descriptor {
+		l := Layer{Kind: kind, Path: path, Digest: digest.FromString("x")}
+		if kind == LayerInit {
+			l.ContentDigest = digest.FromString("y")
+		}
+		return l.descriptor()
+	}
+	alien := layer(LayerCRIU, "")
+	alien.MediaType = "application/vnd.seance.image.network.v1+zstd"
+	sizeless := layer(LayerCRIU, "")
+	sizeless.Annotations = nil
+	digestless := layer(LayerInit, "")
+	delete(digestless.Annotations, AnnotationContentDigest)
+	path := layer(LayerCRIU, "")
+	path.Digest = "sha256:../../etc/passwd"
+	for name, c := range map[string]struct {
+		layers []descriptor
+		want   string
+	}{
+		"kind of the future":   {[]descriptor{alien}, "unknown type"},
+		"no content size":      {[]descriptor{sizeless}, "content size"},
+		"init without digest":  {[]descriptor{digestless}, "content digest"},
+		"path as digest":       {[]descriptor{path}, "is not possible"},
+		"two memories":         {[]descriptor{layer(LayerMemory, ""), layer(LayerMemory, "")}, "comes twice"},
+		"one folder twice":     {[]descriptor{layer(LayerFiles, "/a"), layer(LayerFiles, "/a")}, "comes twice"},
+		"init not in config":   {[]descriptor{layer(LayerInit, "")}, "init layer is of"},
+		"folder not in config": {[]descriptor{layer(LayerFiles, "/a")}, "layers are of folders"},
+	} {
+		layers, err := layersOf(&manifest{Layers: c.layers})
+		if err == nil {
+			err = agree(Config{}, layers)
+		}
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v; want %q", name, err, c.want)
+		}
+	}
+}
+
 func TestNothingIsOverwritten(t *testing.T) {
 	img := forge(t, LayerCRIU, archive(t, file("a.img")), nil)
 	dir := t.TempDir()
@@ -282,7 +336,7 @@ func FuzzExtract(f *testing.F) {
 		must(t, err)
 		defer func() { _ = root.Close() }()
 		for _, kind := range []LayerKind{LayerFiles, LayerCRIU} {
-			_ = newExtractor(root, kind).run(bytes.NewReader(content))
+			_ = newExtractor(root, layerKey(kind)).run(bytes.NewReader(content))
 		}
 		onlyIn(t, top, dir)
 	})

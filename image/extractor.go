@@ -19,8 +19,8 @@ import (
 // trusts nothing in it: every entry is new, its parent is a folder this
 // extractor made itself, and a hard link leads to a file it made itself.
 type extractor struct {
-	root *os.Root
-	kind LayerKind
+	root  *os.Root
+	layer Layer
 	// folders are the entries made as folders, finished last: making things
 	// inside changes their times, and their modes may forbid it.
 	folders []*tar.Header
@@ -28,13 +28,13 @@ type extractor struct {
 	buf     []byte
 }
 
-func newExtractor(root *os.Root, kind LayerKind) *extractor {
-	return &extractor{root: root, kind: kind, made: map[string]byte{".": tar.TypeDir}, buf: make([]byte, 256<<10)}
+func newExtractor(root *os.Root, l Layer) *extractor {
+	return &extractor{root: root, layer: l, made: map[string]byte{".": tar.TypeDir}, buf: make([]byte, 256<<10)}
 }
 
 // run takes all of r. Only when r ends without an error was its digest right.
 func (x *extractor) run(r io.Reader) error {
-	if x.kind == LayerInit {
+	if x.layer.Kind == LayerInit {
 		return x.initBinary(r)
 	}
 	tr := tar.NewReader(r)
@@ -61,8 +61,15 @@ func (x *extractor) initBinary(r io.Reader) error {
 	if err != nil {
 		return onHost(err)
 	}
-	err = x.copy(f, r)
-	return errors.Join(err, onHost(f.Chmod(0o755)), onHost(f.Close()))
+	hash := x.layer.ContentDigest.Algorithm().Digester()
+	err = x.copy(f, io.TeeReader(r, hash.Hash()))
+	if err == nil && hash.Digest() != x.layer.ContentDigest {
+		err = errContent
+	}
+	if err == nil {
+		err = onHost(f.Chmod(0o755))
+	}
+	return errors.Join(err, onHost(f.Close()))
 }
 
 func (x *extractor) entry(h *tar.Header, body io.Reader) error {
@@ -95,7 +102,7 @@ func (x *extractor) check(h *tar.Header) error {
 	if !inside(name) {
 		return errors.New("its name leads out of the folder")
 	}
-	if x.kind != LayerFiles && (h.Typeflag != tar.TypeReg || strings.Contains(name, "/")) {
+	if x.layer.Kind != LayerFiles && (h.Typeflag != tar.TypeReg || strings.Contains(name, "/")) {
 		return errors.New("this layer has regular files only, in no folder")
 	}
 	for key := range h.PAXRecords {
@@ -149,10 +156,10 @@ func (x *extractor) regular(name string, h *tar.Header, body io.Reader) error {
 		return onHost(err)
 	}
 	err = x.fill(f, body, segments, size)
-	if err == nil && x.kind == LayerFiles {
+	if err == nil && x.layer.Kind == LayerFiles {
 		err = onHost(own(f, h))
 	}
-	if err = errors.Join(err, onHost(f.Close())); err != nil || x.kind != LayerFiles {
+	if err = errors.Join(err, onHost(f.Close())); err != nil || x.layer.Kind != LayerFiles {
 		return err
 	}
 	return onHost(x.root.Chtimes(name, time.Time{}, h.ModTime))

@@ -78,6 +78,9 @@ func (s *Store) load(owner string, d descriptor) (*Image, error) {
 	case err != nil:
 		return nil, &CorruptError{owner, "config", err}
 	}
+	if err := agree(c, layers); err != nil {
+		return nil, &CorruptError{owner, "manifest", err}
+	}
 	img := &Image{Digest: d.Digest, Config: c, store: s, layers: layers}
 	if ref, err := ParseRef(owner); err == nil && ref.String() == ownerName(d) {
 		img.Ref = ref
@@ -111,10 +114,38 @@ func layersOf(m *manifest) ([]Layer, error) {
 		if err != nil {
 			return nil, err
 		}
+		if slices.ContainsFunc(layers, l.sameAs) {
+			return nil, fmt.Errorf("%s comes twice", l)
+		}
 		layers = append(layers, l)
 	}
 	return layers, nil
 }
+
+// agree makes sure that config and layers speak of the same binary and
+// folders.
+func agree(c Config, layers []Layer) error {
+	var binary digest.Digest
+	var folders []string
+	for _, l := range layers {
+		switch l.Kind {
+		case LayerInit:
+			binary = l.ContentDigest
+		case LayerFiles:
+			folders = append(folders, l.Path)
+		}
+	}
+	if binary != c.Init {
+		return fmt.Errorf("its init layer is of %q, its config of %q", binary, c.Init)
+	}
+	if !slices.Equal(folders, c.Capture) {
+		return fmt.Errorf("its layers are of folders %q, its config of %q", folders, c.Capture)
+	}
+	return nil
+}
+
+// sameAs reports whether an image can have only one of the two.
+func (l Layer) sameAs(o Layer) bool { return l.Kind == o.Kind && l.Path == o.Path }
 
 // layerOf refuses a kind it does not know: an image booted without a part of
 // itself is another image.
@@ -132,6 +163,9 @@ func layerOf(d descriptor) (Layer, error) {
 	}
 	l := Layer{Kind: kind, Digest: d.Digest, Size: d.Size, ContentSize: size,
 		Path: d.Annotations[AnnotationPath], ContentDigest: digest.Digest(d.Annotations[AnnotationContentDigest])}
+	if kind == LayerInit && !goodDigest(l.ContentDigest) {
+		return Layer{}, fmt.Errorf("init layer: content digest %q is not possible", l.ContentDigest)
+	}
 	return l, nil
 }
 

@@ -64,7 +64,10 @@ func (s *Store) verifyAt(ctx context.Context, data []byte, ref string) error {
 	var errs []error
 	for _, d := range idx.Manifests {
 		if _, ok := refOf(d); ok {
-			_, err := s.load(ownerName(d), d)
+			img, err := s.load(ownerName(d), d)
+			if err == nil {
+				err = img.checkInit(ctx)
+			}
 			errs = append(errs, err)
 		}
 	}

@@ -216,10 +216,8 @@ func (w *Writer) addBlob(ctx context.Context, l Layer, fill func(*packer) error)
 func (w *Writer) keep(l Layer) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, o := range w.layers {
-		if o.Kind == l.Kind && o.Path == l.Path {
-			return fmt.Errorf("the image has a %s layer already", l.Kind)
-		}
+	if slices.ContainsFunc(w.layers, l.sameAs) {
+		return fmt.Errorf("the image has a %s layer already", l.Kind)
 	}
 	w.layers = append(w.layers, l)
 	return nil
