@@ -38,9 +38,12 @@ func (s *service) probeOf(r *manifest.Ready) (probe, string) {
 	return nil, ""
 }
 
+// dialer tries the addresses of a name one after the other: of two that are
+// tried at once, one would be closed some time after the other has answered.
+func dialer() *net.Dialer { return &net.Dialer{FallbackDelay: -1} }
+
 func probeTCP(ctx context.Context, address string) error {
-	var dialer net.Dialer
-	conn, err := dialer.DialContext(ctx, "tcp", address)
+	conn, err := dialer().DialContext(ctx, "tcp", address)
 	if err != nil {
 		return plain(err)
 	}
@@ -79,8 +82,7 @@ type connections struct {
 }
 
 func (c *connections) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	var dialer net.Dialer
-	conn, err := dialer.DialContext(ctx, network, address)
+	conn, err := dialer().DialContext(ctx, network, address)
 	if err != nil {
 		return nil, err
 	}

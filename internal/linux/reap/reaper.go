@@ -119,10 +119,10 @@ func (r *Reaper) Close() {
 	if closed {
 		return
 	}
-	signal.Stop(r.signals)
-	signal.Stop(r.ignored)
 	close(r.quit)
 	<-r.ended
+	signal.Stop(r.signals)
+	signal.Stop(r.ignored)
 }
 
 // Orphans is how many processes were reaped that this Reaper had not started:
@@ -146,9 +146,13 @@ func (r *Reaper) OnOrphan(fn func()) (cancel func()) {
 
 func (r *Reaper) loop() {
 	defer close(r.ended)
-	for {
+	for s := (storm{}); ; {
 		// Children may have ended before the signal was asked for: collect first.
-		for r.collect() {
+		for r.collect() == batch {
+		}
+		if s.rages(time.Now()) {
+			r.ride()
+			continue
 		}
 		select {
 		case <-r.signals:
@@ -158,8 +162,59 @@ func (r *Reaper) loop() {
 	}
 }
 
-// collect reaps up to batch children and reports whether there may be more.
-func (r *Reaper) collect() (more bool) {
+// While children end so fast, waking up for each of them costs more than to
+// reap it: they are collected from time to time instead.
+const (
+	stormGap   = time.Millisecond // between wake-ups
+	stormCount = 32               // of these in a row
+	stormPause = 4 * time.Millisecond
+	stormQuiet = 25 // pauses without an end: it is over
+)
+
+// storm finds out when children end fast.
+type storm struct {
+	last time.Time // wake-up
+	near int       // wake-ups that followed each other closely
+}
+
+func (s *storm) rages(now time.Time) bool {
+	if now.Sub(s.last) > stormGap {
+		s.near = 0
+	}
+	s.last = now
+	s.near++
+	if s.near < stormCount {
+		return false
+	}
+	s.near = 0
+	return true
+}
+
+// ride collects from time to time, without signals, until nothing has ended for
+// a while or the Reaper is closed.
+func (r *Reaper) ride() {
+	signal.Stop(r.signals)
+	defer signal.Notify(r.signals, syscall.SIGCHLD)
+	pause := time.NewTicker(stormPause)
+	defer pause.Stop()
+	for quiet := 0; quiet < stormQuiet; quiet++ {
+		select {
+		case <-pause.C:
+		case <-r.quit:
+			return
+		}
+		n := r.collect()
+		if n > 0 {
+			quiet = 0
+		}
+		for n == batch {
+			n = r.collect()
+		}
+	}
+}
+
+// collect reaps up to batch children and returns how many there were.
+func (r *Reaper) collect() int {
 	var ended []*Process
 	orphans := uint64(0)
 	r.mu.Lock()
@@ -191,7 +246,7 @@ func (r *Reaper) collect() (more bool) {
 			s.fn()
 		}
 	}
-	return len(ended)+int(orphans) == batch
+	return len(ended) + int(orphans)
 }
 
 // wait collects one child that has ended, if there is one.
