@@ -15,13 +15,14 @@ import (
 type kernel struct {
 	table   *process.Table
 	came    map[process.PID]uint64 // signals whose handlers have run
+	twice   map[process.PID]uint64 // of these, those that came more than once
 	pending map[process.PID]uint64 // signals of stopped processes
 	devices [ttyCount]process.Device
 	hungUp  [ttyCount]bool
 }
 
 func startKernel(s *system) *kernel {
-	k := &kernel{table: process.NewTable(), came: map[process.PID]uint64{}, pending: map[process.PID]uint64{}}
+	k := &kernel{table: process.NewTable(), came: map[process.PID]uint64{}, twice: map[process.PID]uint64{}, pending: map[process.PID]uint64{}}
 	for i := range k.devices {
 		k.devices[i] = s.device(i)
 	}
@@ -60,6 +61,7 @@ func (k *kernel) signal(p process.Process, sig process.Signal) {
 		k.pending[pid] |= 1 << sig
 		return
 	}
+	k.twice[pid] |= k.came[pid] & (1 << sig)
 	k.came[pid] |= 1 << sig
 }
 

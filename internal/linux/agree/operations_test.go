@@ -66,7 +66,7 @@ func (r *runner) exit(p process.Process) string {
 	if p == r.k.table.Init() {
 		return ""
 	}
-	code := pick(r.t, "code", []int{0, 1, 7, 255, 256})
+	code := pick(r.draw, "code", []int{0, 1, 7, 255, 256})
 	what := fmt.Sprintf("exit of %d with %d", p.PID(), code)
 	r.s.order(p.PID(), opExit, int32(code), 0, 0)
 	effects, err := p.Exit(process.Exited(code))
@@ -88,7 +88,7 @@ func (r *runner) victim() (process.Process, bool) {
 	if len(list) == 0 {
 		return process.Process{}, false
 	}
-	return pick(r.t, "victim", list), true
+	return pick(r.draw, "victim", list), true
 }
 
 func (r *runner) send(to process.Process, sig process.Signal) string {
@@ -160,7 +160,7 @@ func (r *runner) setpgid(p process.Process) string {
 		children = append(children, child.PID(), child.PID())
 	}
 	if r.flag("family") == 1 {
-		target = pick(r.t, "child", children)
+		target = pick(r.draw, "child", children)
 	}
 	what := fmt.Sprintf("setpgid(%d, %d) by %d", target, pgid, p.PID())
 	r.same(what, r.call(p, opSetpgid, int32(target), int32(pgid), 0), p.SetPGID(target, pgid))
@@ -182,11 +182,11 @@ var waitBits = []process.WaitOptions{
 func (r *runner) options(likely process.WaitOptions) process.WaitOptions {
 	options := likely
 	for _, bit := range waitBits {
-		if pick(r.t, "option", []bool{true, false, false, false, false, false, false, false}) {
+		if pick(r.draw, "option", []bool{true, false, false, false, false, false, false, false}) {
 			options ^= bit
 		}
 	}
-	if rapid.IntRange(0, 40).Draw(r.t, "unknown") == 0 {
+	if rapid.IntRange(0, 40).Draw(r.draw, "unknown") == 0 {
 		options |= 0x10
 	}
 	return options
@@ -194,13 +194,13 @@ func (r *runner) options(likely process.WaitOptions) process.WaitOptions {
 
 func (r *runner) wait4(p process.Process) string {
 	pid := r.number(p, "pid")
-	switch pick(r.t, "selector", []int{0, 1, 2, 3}) {
+	switch pick(r.draw, "selector", []int{0, 1, 2, 3}) {
 	case 0:
 		pid = -1
 	case 1:
 		pid = -pid
 	}
-	if rapid.IntRange(0, 40).Draw(r.t, "least") == 0 {
+	if rapid.IntRange(0, 40).Draw(r.draw, "least") == 0 {
 		pid = minInt
 	}
 	options := r.options(process.WUNTRACED | process.WCONTINUED)
@@ -230,7 +230,7 @@ var siCode = map[process.Code]int32{
 }
 
 func (r *runner) waitid(p process.Process) string {
-	idtype, id := process.IDType(pick(r.t, "idtype", []int{0, 1, 2})), r.number(p, "id")
+	idtype, id := process.IDType(pick(r.draw, "idtype", []int{0, 1, 2})), r.number(p, "id")
 	options := r.options(process.WEXITED | process.WSTOPPED | process.WCONTINUED)
 	what := fmt.Sprintf("waitid(%d, %d, %#x) by %d", idtype, id, uint32(options), p.PID())
 	want, err := p.WaitID(idtype, id, options)
@@ -332,7 +332,7 @@ func (r *runner) write(p process.Process) string {
 
 func (r *runner) hangUp(p process.Process) string {
 	tty := r.tty(p)
-	if tty < 0 || pick(r.t, "seldom", []int{0, 1, 2}) != 0 {
+	if tty < 0 || pick(r.draw, "seldom", []int{0, 1, 2}) != 0 {
 		return ""
 	}
 	what := fmt.Sprintf("hang-up of terminal %d", tty)

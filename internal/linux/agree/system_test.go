@@ -40,10 +40,11 @@ const (
 	opReadTTY
 	opWriteTTY
 	opLimit
+	opNothing
 )
 
 const (
-	maxSlots = 512
+	maxSlots = 1024
 	ttyCount = 3
 	deadline = 20 * time.Second
 )
