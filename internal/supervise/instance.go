@@ -53,13 +53,14 @@ func spawn(r *reap.Reaper, n int, p program) (*instance, error) {
 	if p.terminal {
 		env = withTerm(env)
 	}
+	onExit := p.onExit // and not all of p, for as long as the program runs
 	in.proc, err = r.Start(reap.Spec{
 		Args:     p.args,
 		Dir:      p.dir,
 		Env:      env,
 		Files:    out.program,
 		Terminal: p.terminal,
-		OnExit:   func(*reap.Process) { p.onExit(in) },
+		OnExit:   func(*reap.Process) { onExit(in) },
 	})
 	if err != nil {
 		closeFiles(out.ours)

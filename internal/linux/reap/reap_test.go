@@ -111,6 +111,11 @@ func TestProgramLeadsItsOwnSession(t *testing.T) {
 }
 
 func TestDirectoryEnvironmentAndFiles(t *testing.T) {
+	inherited, err := unix.Dup(0) // not close-on-exec, as what a careless parent leaves open
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(inherited)
 	r := newReaper(t)
 	dir := t.TempDir()
 	out, err := os.Create(filepath.Join(dir, "out"))
