@@ -11,6 +11,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/klauspost/compress/zstd"
 )
 
 // memoryLike is n bytes as processes have them: pages of pointers, of text,
@@ -129,6 +131,38 @@ func patch(b *testing.B, path string, data []byte) {
 	}
 	if err := f.Close(); err != nil {
 		b.Fatal(err)
+	}
+}
+
+// BenchmarkLevels compares the settings newEncoder could have, on one core.
+func BenchmarkLevels(b *testing.B) {
+	data := memoryLike(16 << 20)
+	for name, options := range map[string][]zstd.EOption{
+		"fastest":         {zstd.WithEncoderLevel(zstd.SpeedFastest)},
+		"fastest,literal": {zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithNoEntropyCompression(true)},
+		"default":         {zstd.WithEncoderLevel(zstd.SpeedDefault)},
+	} {
+		b.Run(name, func(b *testing.B) {
+			enc, err := zstd.NewWriter(nil, append(options, zstd.WithEncoderCRC(false), zstd.WithEncoderConcurrency(1))...)
+			if err != nil {
+				b.Fatal(err)
+			}
+			var packed int
+			var out []byte
+			best := time.Hour
+			b.SetBytes(int64(len(data)))
+			for b.Loop() {
+				packed = 0
+				begin := time.Now()
+				for at := 0; at < len(data); at += chunkSize {
+					out = enc.EncodeAll(data[at:at+chunkSize], out[:0])
+					packed += len(out)
+				}
+				best = min(best, time.Since(begin))
+			}
+			b.ReportMetric(float64(best)/1e6, "best-ms")
+			b.ReportMetric(float64(len(data))/float64(packed), "ratio")
+		})
 	}
 }
 

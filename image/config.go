@@ -42,19 +42,21 @@ type Config struct {
 	// Freezer says how to boot it.
 	Freezer  Freezer        `json:"freezer"`
 	Manifest ManifestSource `json:"manifest"`
-	// Capture lists the folders that were saved with the memory.
+	// Capture lists the folders that were saved with the memory, sorted. Commit
+	// fills it in from the layers.
 	Capture []string `json:"capture,omitempty"`
 	// Hierarchy is the process table at the freeze, for process.Restore.
 	Hierarchy *process.State `json:"hierarchy,omitempty"`
 	// StartupList is in order; the shut-down list is its reverse.
 	StartupList []StartupEntry `json:"startupList"`
 	Versions    Versions       `json:"versions"`
-	// CPUFeatures are the flags of /proc/cpuinfo at the freeze, sorted.
+	// CPUFeatures are the CPU features a machine must have to boot the image.
+	// Not every flag of /proc/cpuinfo is one: some come and go with the kernel.
 	CPUFeatures []string `json:"cpuFeatures,omitempty"`
 	// Files are those the image's processes had open or mapped.
 	Files []File `json:"files,omitempty"`
-	// Init is the digest of the init binary, uncompressed. Commit fills it
-	// in from the init layer.
+	// Init is the digest of the init binary, uncompressed: who has that
+	// binary already need not extract it. Commit fills it in from the layer.
 	Init    digest.Digest `json:"init,omitempty"`
 	Session SessionInfo   `json:"session"`
 	// Mounts are the mounts of the image's root that a boot must make again:

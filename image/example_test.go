@@ -17,7 +17,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer os.RemoveAll(top)
+	defer func() { _ = os.RemoveAll(top) }()
 	if err := example(ctx, top); err != nil {
 		log.Fatal(err)
 	}
@@ -42,7 +42,7 @@ func example(ctx context.Context, top string) error {
 	if err != nil {
 		return err
 	}
-	defer w.Abort()
+	defer func() { _ = w.Abort() }()
 	if _, err := w.AddTree(ctx, image.LayerMemory, dump, image.IsMemoryFile); err != nil {
 		return err
 	}

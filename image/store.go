@@ -113,7 +113,7 @@ func (s *Store) create() error {
 	if err := os.Rename(side.path(v1.ImageLayoutFile), filepath.Join(s.dir, v1.ImageLayoutFile)); err != nil {
 		return err
 	}
-	return errors.Join(syncDir(s.dir), syncDir(filepath.Dir(s.dir)))
+	return errors.Join(syncDir(filepath.Dir(s.blobDir())), syncDir(s.dir), syncDir(filepath.Dir(s.dir)))
 }
 
 // onlyOurs refuses a folder with anything in it but what an interrupted

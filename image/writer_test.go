@@ -1,6 +1,7 @@
 package image
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -63,6 +64,21 @@ func TestCommitRefuses(t *testing.T) {
 	}
 	if list, err := s.List(ctx); err != nil || len(list) > 0 || tmpEntries(t, s) > 0 {
 		t.Fatal(list, err)
+	}
+}
+
+func TestCancelledSave(t *testing.T) {
+	s := openStore(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	w, err := s.Create(ctx)
+	must(t, err)
+	defer func() { _ = w.Abort() }()
+	cancel()
+	if _, err := w.AddTree(ctx, LayerMemory, dumpFolder(t, noise(1, 20<<20)), IsMemoryFile); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	if _, err := w.Commit(t.Context(), Ref{"shop", ""}, testConfig()); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
 	}
 }
 
