@@ -49,7 +49,9 @@ func (d Dump) Run(c *CRIU) (still time.Duration, err error) {
 	}
 	defer dir.Close()
 	n := &dumpNotes{frozen: d.Frozen}
-	err = c.new().Dump(d.options(dir), n)
+	err = inPrivateMounts(func() error {
+		return c.run(func(g *gocriu.Criu) error { return g.Dump(d.options(dir), n) })
+	})
 	still = n.since()
 	switch {
 	case n.err != nil:

@@ -2,6 +2,8 @@ package criu
 
 import (
 	"bufio"
+	"errors"
+	"io/fs"
 	"os"
 	"regexp"
 	"strings"
@@ -11,6 +13,7 @@ import (
 type Error struct {
 	Cause string // what is in the way, and the way out where one is known
 	Log   string // the end of CRIU's own words
+	Known bool   // the cause is in words for people, and the log adds nothing to it
 }
 
 func (e *Error) Error() string { return e.Cause }
@@ -51,14 +54,20 @@ func say(pattern, meaning string) saying {
 // explainLog makes an Error of a failure, from what CRIU left in its log.
 func explainLog(log string, err error) error {
 	lines := errorLines(log)
-	e := &Error{Cause: meaning(lines), Log: strings.Join(lines, "\n")}
+	e := &Error{Cause: meaning(lines, err), Log: strings.Join(lines, "\n"), Known: true}
 	if e.Cause == "" {
-		e.Cause = fallback(lines, err)
+		e.Cause, e.Known = fallback(lines, err), false
 	}
 	return e
 }
 
-func meaning(lines []string) string {
+func meaning(lines []string, err error) string {
+	switch {
+	case strings.Contains(err.Error(), "signal: killed"):
+		return "CRIU was killed before it was done; try again"
+	case errors.Is(err, fs.ErrNotExist):
+		return "CRIU is no longer there: " + err.Error()
+	}
 	for _, s := range sayings {
 		for _, line := range lines {
 			if m := s.pattern.FindStringSubmatchIndex(line); m != nil {
@@ -74,9 +83,6 @@ func fallback(lines []string, err error) string {
 		if !harmless.MatchString(line) {
 			return "CRIU says: " + strip(line)
 		}
-	}
-	if strings.Contains(err.Error(), "signal: killed") {
-		return "CRIU was killed before it was done; try again"
 	}
 	return "CRIU ended without a word: " + err.Error()
 }

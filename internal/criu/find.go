@@ -13,7 +13,6 @@ import (
 	"strings"
 	"time"
 
-	gocriu "github.com/checkpoint-restore/go-criu/v8"
 	"golang.org/x/sys/unix"
 )
 
@@ -32,6 +31,8 @@ const minMajor, minMinor = 4, 2
 type CRIU struct {
 	Path    string `json:"path"`
 	Version string `json:"version"`
+
+	facts string // file that keeps what CRIU found out about the kernel
 }
 
 // An UnavailableError says why images cannot be frozen with their memory on
@@ -83,6 +84,7 @@ type stamp struct {
 	Size   int64  `json:"size"`
 	MTime  int64  `json:"mtime_ns"`
 	Kernel string `json:"kernel"`
+	Boot   string `json:"boot"` // the kernel's boot_id
 }
 
 func usable(ctx context.Context, path, cache string) (*CRIU, error) {
@@ -93,15 +95,16 @@ func usable(ctx context.Context, path, cache string) (*CRIU, error) {
 	if err != nil {
 		return nil, &UnavailableError{fmt.Sprintf("cannot use CRIU %q: %v", path, err), "set " + EnvPath + " to a criu program, or unset it"}
 	}
-	now := stamp{CRIU{Path: path}, info.Size(), info.ModTime().UnixNano(), kernel()}
+	now := stamp{CRIU{Path: path}, info.Size(), info.ModTime().UnixNano(), kernel(), bootID()}
+	facts := factsPath(cache, now)
 	if known, ok := readStamp(cache); ok && known.same(now) {
-		return &known.CRIU, nil
+		return &CRIU{path, known.CRIU.Version, facts}, nil
 	}
 	if now.CRIU.Version, err = check(ctx, path); err != nil {
 		return nil, err
 	}
 	writeStamp(cache, now)
-	return &now.CRIU, nil
+	return &CRIU{path, now.CRIU.Version, facts}, nil
 }
 
 func (s stamp) same(t stamp) bool {
@@ -173,16 +176,15 @@ func lastLine(out []byte) string {
 	return string(lines[len(lines)-1])
 }
 
+func bootID() string {
+	raw, _ := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	return strings.TrimSpace(string(raw))
+}
+
 func kernel() string {
 	var u unix.Utsname
 	if unix.Uname(&u) != nil {
 		return ""
 	}
 	return unix.ByteSliceToString(u.Release[:])
-}
-
-func (c *CRIU) new() *gocriu.Criu {
-	g := gocriu.MakeCriu()
-	g.SetCriuPath(c.Path)
-	return g
 }

@@ -5,10 +5,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 
 	gocriu "github.com/checkpoint-restore/go-criu/v8"
-	"golang.org/x/sys/unix"
 )
 
 // Restore says what to bring back.
@@ -34,7 +32,12 @@ func (r Restore) Run(c *CRIU) (pid int, err error) {
 	}
 	defer dir.Close()
 	n := &restoreNotes{restored: r.Restored}
-	err = inPrivateRoot(r.Root, func() error { return r.restore(c, dir, n) })
+	err = inPrivateMounts(func() error {
+		if err := mountRoot(r.Root); err != nil {
+			return err
+		}
+		return r.restore(c, dir, n)
+	})
 	switch {
 	case n.err != nil:
 		return 0, n.err
@@ -49,38 +52,7 @@ func (r Restore) restore(c *CRIU, dir *os.File, n *restoreNotes) error {
 	o.Root = ptr(r.Root)
 	o.RstSibling = ptr(true)
 	o.External = []string{"mnt[" + ownMount + "]:" + r.Own, "mnt[]"}
-	return c.new().Restore(o, n)
-}
-
-// inPrivateRoot calls f in a thread with a mount namespace of its own, in
-// which the host's root is mounted a second time at dir: CRIU wants a root
-// that is a mount point and not its own. The thread ends with f, the
-// namespace with whatever f started.
-func inPrivateRoot(dir string, f func() error) error {
-	done := make(chan error)
-	go func() {
-		runtime.LockOSThread() // and never unlocked: the thread must not be used again
-		done <- func() error {
-			if err := privateRoot(dir); err != nil {
-				return err
-			}
-			return f()
-		}()
-	}()
-	return <-done
-}
-
-func privateRoot(dir string) error {
-	if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
-		return fmt.Errorf("cannot make a mount namespace: %w", err)
-	}
-	if err := unix.Mount("", "/", "", unix.MS_PRIVATE|unix.MS_REC, ""); err != nil {
-		return fmt.Errorf("cannot make the mounts private: %w", err)
-	}
-	if err := unix.Mount("/", dir, "", unix.MS_BIND, ""); err != nil {
-		return fmt.Errorf("cannot mount the root on %q: %w", dir, err)
-	}
-	return nil
+	return c.run(func(g *gocriu.Criu) error { return g.Restore(o, n) })
 }
 
 // restoreNotes hears of CRIU's progress.

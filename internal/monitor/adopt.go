@@ -37,6 +37,7 @@ func (m *Monitor) adopt(ctx context.Context) (err error) {
 	if err := m.greet(ctx, m.adoption(ctx)); err != nil {
 		return err
 	}
+	m.setState(api.StateRunning)
 	m.unmark()
 	return os.RemoveAll(dumpDir(m.live)) // of a save that was never finished
 }

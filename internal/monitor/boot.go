@@ -54,11 +54,8 @@ func (m *Monitor) fits(img *image.Image, force bool) error {
 	if len(changed) == 0 {
 		return nil
 	}
-	return &api.Error{
-		Code: api.CodeCannot,
-		Message: fmt.Sprintf("files that its programs use have changed since it was saved: %s; boot it with --force if that is meant",
-			strings.Join(changed, "; ")),
-	}
+	return fmt.Errorf("files that its programs use have changed since it was saved: %s; "+
+		"put them back as they were, or boot it with --force if their new content is right for it", strings.Join(changed, "; "))
 }
 
 // capturedFile says whether a file comes back with the image.

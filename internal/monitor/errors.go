@@ -14,7 +14,7 @@ func wireError(err error) *api.Error {
 	var wire *api.Error
 	var refused *criu.Error
 	switch {
-	case errors.As(err, &refused):
+	case errors.As(err, &refused) && !refused.Known:
 		e.Detail = refused.Log
 	case errors.As(err, &wire):
 		e.Code, e.Detail = wire.Code, wire.Detail

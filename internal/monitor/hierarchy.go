@@ -23,7 +23,11 @@ func (m *Monitor) hierarchy(context.Context) (api.Hierarchy, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot see the processes of image %q: %w", m.live.Name, err)
 	}
-	return hierarchyOf(seen)
+	state, err := hierarchyOf(seen)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(state)
 }
 
 // processes observes the image's processes: all of its PID namespace, or all
@@ -35,12 +39,13 @@ func (m *Monitor) processes() ([]process.Observed, error) {
 	return mirror.Below(procfs.New("/proc"), m.record.Init.PID)
 }
 
-func hierarchyOf(seen []process.Observed) (api.Hierarchy, error) {
+func hierarchyOf(seen []process.Observed) (*process.State, error) {
 	table, err := process.Mirror(seen)
 	if err != nil {
 		return nil, err
 	}
-	return json.Marshal(table.State())
+	state := table.State()
+	return &state, nil
 }
 
 // unfreeze gives frozen processes the states they had a moment before: to the

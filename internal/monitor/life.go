@@ -11,6 +11,7 @@ import (
 
 	"github.com/seancehq/seance/api"
 	"github.com/seancehq/seance/internal/link"
+	"github.com/seancehq/seance/internal/linux/children"
 )
 
 // exitLimit is how long init may take to end once it said that it does.
@@ -63,8 +64,12 @@ func (m *Monitor) explains(said *link.Farewell) *link.Farewell {
 // init asked for last when the image has ended with it.
 func (m *Monitor) after(ctx context.Context, said *link.Farewell) *link.Farewell {
 	switch {
+	case said == nil && m.leaving != nil:
+		m.awaitExit(exitLimit)
+		return m.leaving
 	case said == nil:
 		m.reconnect(ctx, link.Greeting{Verdict: link.Adopted})
+		m.setState(api.StateRunning)
 		return nil
 	case said.Save:
 		m.setState(api.StateSaving)
@@ -142,7 +147,7 @@ func (m *Monitor) bury() {
 		reap(m.record.Init.PID)
 	}
 	if m.record.Freezer == api.FreezerRespawn {
-		killOrphans()
+		children.End()
 	}
 	m.init.Close()
 	if err := sweep(m.live); err != nil {

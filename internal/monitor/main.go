@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/seancehq/seance/api"
+	"github.com/seancehq/seance/internal/linux/children"
 )
 
 // Main runs a monitor: it reads an [api.Launch] from standard input, reports
@@ -132,7 +133,7 @@ func (m *Monitor) errTaken(l api.Launch) error {
 }
 
 func (m *Monitor) begin(ctx context.Context, l api.Launch) error {
-	if err := becomeSubreaper(); err != nil {
+	if err := children.Adopt(); err != nil {
 		return err
 	}
 	switch l.Action {

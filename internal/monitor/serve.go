@@ -142,6 +142,10 @@ func (m *Monitor) serveSnapshot(w http.ResponseWriter, r *http.Request) {
 		refuse(w, &api.Error{Code: api.CodeBad, Message: fmt.Sprintf("cannot read the request: %v", err)})
 		return
 	}
+	if s := m.stateNow(); s != api.StateRunning {
+		refuse(w, &api.Error{Code: api.CodeBusy, Message: fmt.Sprintf("cannot make a snapshot of image %q: it is %s; try again when it is done", m.live.Name, s)})
+		return
+	}
 	l := m.hub.listen()
 	defer m.hub.leave(l)
 	var begun link.Accepted

@@ -1,0 +1,368 @@
+package e2e
+
+import (
+	"bytes"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/seancehq/seance/image"
+	"github.com/seancehq/seance/internal/testenv"
+)
+
+func TestDiskFullDuringASave(t *testing.T) {
+	testenv.RequireCRIU(t)
+	b := newBox(t)
+	if err := syscall.Mount("tmpfs", b.home, "tmpfs", 0, "size=64m"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = syscall.Unmount(b.home, syscall.MNT_DETACH) })
+	t.Cleanup(b.endAll)
+
+	b.must("up", "-f", b.holder("small", 1))
+	b.must("snapshot", "-i", "small", "small:kept")
+	b.must("quit", "-i", "small")
+
+	b.must("up", "-f", b.holder("large", 80))
+	for _, args := range [][]string{{"snapshot"}, {"snapshot", "--quit"}} {
+		b.refused(1, []string{`cannot save image "large"`, "disk is full|no space left", "it goes on"}, args...)
+		b.goesOn("large")
+		b.valid()
+	}
+	if got := b.must("images"); !strings.Contains(got, "kept") || strings.Contains(got, "large") {
+		t.Errorf("the store has changed:\n%s", got)
+	}
+	b.must("quit")
+	b.must("boot", "small:kept")
+}
+
+func TestTwoSavesAtOnce(t *testing.T) {
+	testenv.RequireCRIU(t)
+	b := newBox(t)
+	b.must("up", "-f", b.holder("one", 200))
+	first := b.command("snapshot", "one:first")
+	var said bytes.Buffer
+	first.Stderr = &said
+	if err := first.Start(); err != nil {
+		t.Fatal(err)
+	}
+	b.until("the first save has begun", func() bool { return b.image("one").State == "saving" })
+	b.refused(4, []string{`cannot make a snapshot of image "one": (it is saving|another one is being made)`}, "snapshot", "one:second")
+	if err := first.Wait(); err != nil {
+		t.Errorf("the first save: %v\n%s", err, said.String())
+	}
+	b.must("snapshot", "one:second")
+	b.valid()
+}
+
+func TestCRIUIsKilledInTheMiddleOfASave(t *testing.T) {
+	testenv.RequireCRIU(t)
+	b := newBox(t)
+	b.must("up", "-f", b.holder("big", 100))
+	for round := range 12 {
+		args := []string{"snapshot"}
+		if round%2 == 1 {
+			args = append(args, "--quit")
+		}
+		save := b.command(args...)
+		var said bytes.Buffer
+		save.Stderr = &said
+		if err := save.Start(); err != nil {
+			t.Fatal(err)
+		}
+		monitor := b.monitorOf("big")
+		var criu int
+		b.until("CRIU runs", func() bool { criu = childNamed(monitor, "criu"); return criu != 0 })
+		time.Sleep(time.Duration(rand.IntN(120)) * time.Millisecond) // anywhere in the save: that is the test
+		_ = syscall.Kill(criu, syscall.SIGKILL)
+		err := save.Wait()
+		if _, live := b.record("big"); !live { // it was too late: the image is saved and has quit
+			b.valid()
+			b.must("boot", "big")
+			continue
+		}
+		if err != nil && !strings.Contains(said.String(), "CRIU was killed before it was done; try again; it goes on") {
+			t.Errorf("the message: %s", said.String())
+		}
+		b.goesOn("big")
+		b.valid()
+	}
+	b.must("snapshot", "--quit")
+	b.must("boot", "big")
+	b.goesOn("big")
+}
+
+func TestTheMonitorIsKilledInTheMiddleOfASave(t *testing.T) {
+	testenv.RequireCRIU(t)
+	b := newBox(t)
+	b.must("up", "-f", b.holder("big", 100))
+	for round := range 12 {
+		args := []string{"snapshot"}
+		if round%2 == 1 {
+			args = append(args, "--quit")
+		}
+		monitor := b.monitorOf("big")
+		save := b.command(args...)
+		if err := save.Start(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Duration(rand.IntN(400)) * time.Millisecond) // anywhere in the save: that is the test
+		_ = syscall.Kill(monitor, syscall.SIGKILL)
+		_ = save.Wait()
+		b.must("ls") // adopts it, or finds that it has quit
+		b.valid()
+		if _, live := b.record("big"); !live {
+			b.must("boot", "big")
+		}
+		b.goesOn("big")
+	}
+	b.must("snapshot")
+	b.must("quit")
+}
+
+func TestTheMonitorIsKilledInTheMiddleOfABoot(t *testing.T) {
+	testenv.RequireCRIU(t)
+	b := newBox(t)
+	b.must("up", "-f", b.holder("big", 50))
+	b.must("snapshot", "--quit")
+	for range 12 {
+		boot := b.command("boot", "big")
+		if err := boot.Start(); err != nil {
+			t.Fatal(err)
+		}
+		delay := time.After(time.Duration(rand.IntN(250)) * time.Millisecond) // anywhere in the boot: that is the test
+		var monitor int
+		b.until("the monitor runs", func() bool { monitor = childNamed(boot.Process.Pid, "seance"); return monitor != 0 })
+		<-delay
+		_ = syscall.Kill(monitor, syscall.SIGKILL)
+		_ = boot.Wait()
+		b.must("ls") // adopts it, or finds nothing
+		if _, live := b.record("big"); !live {
+			b.must("boot", "big")
+		}
+		b.goesOn("big")
+		b.must("quit")
+	}
+}
+
+func TestATruncatedImageDoesNotBoot(t *testing.T) {
+	testenv.RequireCRIU(t)
+	b := newBox(t)
+	b.must("up", "-f", b.holder("shop", 2))
+	b.must("snapshot", "--quit")
+	blobs := filepath.Join(b.home, "store", "blobs", "sha256")
+	for _, path := range blobsOf(t, blobs) {
+		whole, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Truncate(path, int64(len(whole)-1)); err != nil {
+			t.Fatal(err)
+		}
+		// The program that runs as init is unpacked once and kept.
+		if err := os.RemoveAll(filepath.Join(b.home, "bin")); err != nil {
+			t.Fatal(err)
+		}
+		b.refused(1, []string{"(?i)damaged|corrupt"}, "boot", "shop")
+		if r := b.try("image", "verify"); r.code == 0 {
+			t.Errorf("%s was cut off, and verify does not see it", path)
+		}
+		if _, live := b.record("shop"); live {
+			t.Errorf("%s was cut off, and the image is live", path)
+		}
+		if err := os.WriteFile(path, whole, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.must("boot", "shop")
+	b.goesOn("shop")
+}
+
+func blobsOf(t *testing.T, dir string) []string {
+	t.Helper()
+	all, err := filepath.Glob(filepath.Join(dir, "*"))
+	if err != nil || len(all) < 5 {
+		t.Fatalf("want a manifest, a config and three layers, found %d: %v", len(all), err)
+	}
+	return all
+}
+
+func TestAnImageOfAnotherArchitecture(t *testing.T) {
+	b := newBox(t)
+	store, err := image.Open(filepath.Join(b.home, "store"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := store.Create(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ref, err := image.ParseRef("far")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Commit(t.Context(), ref, image.Config{Architecture: "s390x", OS: "linux", SnapshotID: "x", Freezer: image.FreezerRespawn}); err != nil {
+		t.Fatal(err)
+	}
+	b.refused(1, []string{`cannot boot image "far"`, "linux/s390x"}, "boot", "far")
+}
+
+func TestAnUnknownImage(t *testing.T) {
+	b := newBox(t)
+	b.refused(3, []string{`no image "shop"`}, "boot", "shop")
+	b.refused(3, []string{`no image "shop:old"`}, "boot", "shop:old")
+}
+
+func TestCRIUMissingOrTooOld(t *testing.T) {
+	testenv.RequireCRIU(t)
+	b := newBox(t)
+	b.must("up", "-f", b.holder("hot", 1))
+	b.must("snapshot", "--quit")
+
+	old := filepath.Join(b.dir, "old-criu")
+	if err := os.WriteFile(old, []byte("#!/bin/sh\necho Version: 3.17.1\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ path, says string }{
+		{filepath.Join(b.dir, "missing"), "no such file"},
+		{old, "CRIU 3.17.1 .* is too old: 4.2 or later is needed"},
+	} {
+		b.env = []string{"SEANCE_CRIU=" + c.path}
+		b.refused(1, []string{c.says}, "boot", "hot")
+		b.refused(1, []string{c.says}, "up", "-f", b.holder("cold", 1), "--freezer", "criu")
+		b.must("up", "-f", b.holder("cold", 1))
+		if img := b.image("cold"); img.Freezer != "respawn" || img.WhyCold == "" {
+			t.Errorf("freezer %q, why %q; want respawn and a reason", img.Freezer, img.WhyCold)
+		}
+		b.must("quit", "-i", "cold")
+	}
+}
+
+func TestCRIUVanishesWhileAnImageIsLive(t *testing.T) {
+	criu := testenv.RequireCRIU(t)
+	b := newBox(t)
+	link := filepath.Join(b.dir, "criu")
+	if err := os.Symlink(criu, link); err != nil {
+		t.Fatal(err)
+	}
+	b.env = []string{"SEANCE_CRIU=" + link}
+	b.must("up", "-f", b.holder("hot", 1))
+	if err := os.Remove(link); err != nil {
+		t.Fatal(err)
+	}
+	b.refused(1, []string{`cannot save image "hot"`, "CRIU is no longer there", "it goes on"}, "snapshot")
+	b.goesOn("hot")
+}
+
+func TestNotRoot(t *testing.T) {
+	testenv.RequireRoot(t)
+	b := newBox(t)
+	for _, dir := range []string{b.dir, b.home} {
+		if err := os.Chown(dir, 65534, 65534); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.as = &syscall.Credential{Uid: 65534, Gid: 65534}
+	b.refused(1, []string{"only for root"}, "up", "-f", b.holder("cold", 1), "--freezer", "criu")
+	b.must("up", "-f", b.holder("cold", 1))
+	if img := b.image("cold"); img.Freezer != "respawn" || !strings.Contains(img.WhyCold, "root") {
+		t.Errorf("freezer %q, why %q; want respawn, and that it takes root", img.Freezer, img.WhyCold)
+	}
+	b.goesOn("cold")
+	b.must("snapshot", "--quit")
+	b.must("boot", "cold")
+	b.goesOn("cold")
+}
+
+func TestAPortOfASavedImageIsTaken(t *testing.T) {
+	testenv.RequireCRIU(t)
+	b := newBox(t)
+	port := freePort(t)
+	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+	b.must("up", "-f", b.manifest("web", fmt.Sprintf("services:\n  web: {command: [%s/web, -listen, %q], ready: {tcp: %q}}\n", programs, address, address)))
+	b.must("snapshot", "--quit")
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.refused(1, []string{`cannot boot image "web"`, "port of the image is taken"}, "boot", "web")
+	if _, live := b.record("web"); live {
+		t.Error("the image is live")
+	}
+	l.Close()
+	b.must("boot", "web")
+	// A second copy would share the port with the first, and one of them would
+	// get every connection.
+	b.refused(1, []string{`cannot boot image "twin"`, "port of the image is taken"}, "boot", "web", "--as", "twin")
+}
+
+func freePort(t *testing.T) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+func TestAFileThatChangedSinceTheSave(t *testing.T) {
+	testenv.RequireCRIU(t)
+	b := newBox(t)
+	data := filepath.Join(b.dir, "data")
+	b.must("up", "-f", b.manifest("writer", "services:\n  writer: {command: \"exec >data; while sleep 0.05; do echo x; done\"}\n"))
+	b.until("the program writes", func() bool { info, err := os.Stat(data); return err == nil && info.Size() > 0 })
+	b.must("snapshot", "--quit")
+	whole, err := os.ReadFile(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	saved, err := os.Stat(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(data, append(whole, "more\n"...), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	b.refused(1, []string{`cannot boot image "writer"`, "have changed since it was saved", "data"}, "boot", "writer")
+	if err := os.WriteFile(data, whole, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chtimes(data, time.Time{}, saved.ModTime()); err != nil {
+		t.Fatal(err)
+	}
+	b.must("boot", "writer")
+}
+
+// record says whether an image is on record as live.
+func (b *box) record(name string) (fs.FileInfo, bool) {
+	info, err := os.Stat(filepath.Join(b.home, "live", name, "live.json"))
+	return info, err == nil
+}
+
+func (b *box) monitorOf(name string) int { return b.image(name).MonitorPID }
+
+// childNamed is a child of a process by the beginning of its command line's
+// first words, 0 when there is none.
+func childNamed(parent int, name string) int {
+	tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", parent))
+	for _, task := range tasks {
+		raw, _ := os.ReadFile(task)
+		for _, field := range strings.Fields(string(raw)) {
+			line, _ := os.ReadFile("/proc/" + field + "/cmdline")
+			if bytes.Contains(line, []byte(name)) {
+				pid, _ := strconv.Atoi(field)
+				return pid
+			}
+		}
+	}
+	return 0
+}
