@@ -33,7 +33,7 @@ var rules = []rule{
 	{pkg: "internal/version"},
 	{pkg: "internal/logfile"},
 	{pkg: "internal/linux/...", ours: []string{"process", "internal/linux/..."}},
-	{pkg: "internal/criu", ours: []string{"image"}},
+	{pkg: "internal/criu", ours: []string{"image", "internal/linux/..."}},
 	{pkg: "internal/link", ours: []string{"api"}},
 	{pkg: "internal/supervise", ours: []string{"process", "session", "manifest", "internal/linux/...", "internal/logfile"}},
 	{pkg: "internal/initd", ours: []string{"process", "session", "manifest", "api", "internal/supervise", "internal/link", "internal/linux/...", "internal/logfile"}},
@@ -42,6 +42,7 @@ var rules = []rule{
 	// nobody left to ask.
 	{pkg: "internal/cli", ours: []string{"process", "session", "manifest", "image", "api", "internal/logfile", "internal/version"}},
 	{pkg: "internal/bench/...", ours: []string{"internal/bench/...", "api"}},
+	{pkg: "internal/e2e/...", ours: []string{"api"}},
 	{pkg: "internal/archtest"},
 	{pkg: "internal/testenv"},
 	{pkg: "cmd/seance", ours: []string{"internal/..."}},
