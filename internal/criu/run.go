@@ -3,6 +3,7 @@ package criu
 import (
 	"errors"
 	"slices"
+	"time"
 
 	gocriu "github.com/checkpoint-restore/go-criu/v8"
 
@@ -33,8 +34,13 @@ func (c *CRIU) run(f func(*gocriu.Criu) error) error {
 	return errors.Join(err, g.Cleanup())
 }
 
+// orphanGrace is how long f may still take to hear the last that CRIU has
+// said. It is over in no time unless a child of CRIU's holds the socket.
+const orphanGrace = 5 * time.Second
+
 // endOrphans waits for the end of the one child that is not among the others,
-// and ends what it leaves. stop ends the wait.
+// and ends what it leaves when that keeps f waiting. stop ends the wait: CRIU
+// that has done its work ends too, and what it leaves then is a revived image.
 func endOrphans(others []int) (stop func()) {
 	fresh := slices.DeleteFunc(children.List(), func(pid int) bool { return slices.Contains(others, pid) })
 	if len(fresh) != 1 {
@@ -49,8 +55,12 @@ func endOrphans(others []int) (stop func()) {
 		defer close(done)
 		select {
 		case <-h.Done():
-			// go-criu waits for CRIU itself.
-			children.End(append(others, h.ID.PID)...)
+		case <-stopped:
+			return
+		}
+		select {
+		case <-time.After(orphanGrace):
+			children.End(append(others, h.ID.PID)...) // go-criu waits for CRIU itself
 		case <-stopped:
 		}
 	}()
