@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/seancehq/seance/api"
+	"github.com/seancehq/seance/internal/program"
 )
 
 // monitorCommand is the word that makes this binary a monitor.
@@ -48,7 +49,8 @@ type monitor struct {
 }
 
 func startMonitor(home api.Home, live api.Live) (*monitor, error) {
-	exe, err := os.Executable()
+	programs := program.Folder(home.Programs())
+	key, err := programs.Own()
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +61,7 @@ func startMonitor(home api.Home, live api.Live) (*monitor, error) {
 	defer log.Close()
 	keepFilesFromChildren()
 
-	cmd := exec.Command(exe, monitorCommand)
+	cmd := exec.Command(programs.Path(key), monitorCommand)
 	cmd.Dir = "/" // keeps no mount busy
 	cmd.Env = append(os.Environ(), api.EnvHome+"="+home.Dir)
 	cmd.Stderr = log

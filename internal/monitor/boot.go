@@ -120,10 +120,10 @@ func (m *Monitor) unpack(ctx context.Context, img *image.Image, dir string) erro
 
 func (m *Monitor) unpackProgram(ctx context.Context, img *image.Image) (err error) {
 	extract := func(dir string) error { return img.Extract(ctx, image.LayerInit, dir) }
-	if m.record.Program, err = m.programs.ofImage(img.Config.Init, extract); err != nil {
+	if m.record.Program, err = m.programs.OfImage(img.Config.Init, extract); err != nil {
 		return err
 	}
-	return m.programs.link(m.record.Program, m.live)
+	return m.programs.Link(m.record.Program, m.live.Program())
 }
 
 // notRevived lets go of what CRIU may have made before it failed. CRIU kills

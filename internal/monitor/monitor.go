@@ -14,6 +14,7 @@ import (
 	"github.com/seancehq/seance/internal/criu"
 	"github.com/seancehq/seance/internal/link"
 	"github.com/seancehq/seance/internal/linux/pidfd"
+	"github.com/seancehq/seance/internal/program"
 )
 
 // Monitor keeps one live image.
@@ -21,7 +22,7 @@ type Monitor struct {
 	home     api.Home
 	live     api.Live
 	log      *slog.Logger
-	programs programs
+	programs program.Folder
 	hub      *hub
 	criu     *criu.CRIU // nil: the respawn freezer
 
@@ -43,7 +44,7 @@ type Monitor struct {
 
 func newMonitor(home api.Home, name string, log *slog.Logger) *Monitor {
 	return &Monitor{
-		home: home, live: home.Live(name), log: log, programs: programs{home.Programs()},
+		home: home, live: home.Live(name), log: log, programs: program.Folder(home.Programs()),
 		hub: newHub(), found: make(chan struct{}), gone: make(chan struct{}), state: api.StateBooting,
 	}
 }

@@ -156,7 +156,7 @@ func (s *save) afterKill(err error) error {
 // store puts CRIU's files and the init binary into the store, and the image
 // with them.
 func (s *save) store(ctx context.Context, dir string) error {
-	known, err := s.m.programs.digest(s.m.record.Program)
+	known, err := s.m.programs.Digest(s.m.record.Program)
 	if err != nil {
 		return fmt.Errorf("cannot read the program that runs as init: %w", err)
 	}

@@ -26,7 +26,7 @@ func (m *Monitor) up(ctx context.Context, l api.Launch) error {
 	if err := m.chooseFreezer(ctx, l.Freezer); err != nil {
 		return err
 	}
-	key, err := m.programs.own()
+	key, err := m.programs.Own()
 	if err != nil {
 		return fmt.Errorf("cannot keep the program that runs as init: %w", err)
 	}
@@ -58,7 +58,7 @@ func (m *Monitor) chooseFreezer(ctx context.Context, asked string) error {
 // spawn starts init and greets it. Init waits at a gate until the record of
 // it is on disk: killed before, a monitor leaves nothing.
 func (m *Monitor) spawn(ctx context.Context) error {
-	if err := m.programs.link(m.record.Program, m.live); err != nil {
+	if err := m.programs.Link(m.record.Program, m.live.Program()); err != nil {
 		return fmt.Errorf("cannot place the program that runs as init: %w", err)
 	}
 	if err := os.MkdirAll(rootDir(m.live), 0o755); err != nil {
