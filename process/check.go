@@ -56,7 +56,6 @@ func (c *checker) children(slot uint32) {
 			child := t.procs.at(s)
 			pid := child.number()
 			c.that(child.parentSlot() == slot, "process %d is not linked to its parent", pid)
-			c.that(ref(child.parent.Load()).of(r.serial()) || slot == 0, "process %d has a stale parent", pid)
 			c.that(child.prevSibling == prev, "process %d has a wrong sibling link", pid)
 			c.process(s, child)
 			stack = append(stack, s)
@@ -108,14 +107,13 @@ func (c *checker) threadsOf(slot uint32, r *proc) {
 func (c *checker) membership(slot uint32, r *proc) {
 	t, pid, gslot := c.t, r.number(), r.groupSlot()
 	g := t.groups.peek(gslot)
-	if g == nil || g.word.Load() == 0 {
+	if g == nil || g.number.Load() == 0 {
 		c.that(false, "process %d is in no group", pid)
 		return
 	}
-	c.that(ref(r.group.Load()).of(g.word.Load()), "process %d has a stale group", pid)
 	s := t.sessions.at(g.session)
-	c.that(!r.has(isLeader) || PID(s.sid.Load()) == pid && g.pgid() == pid,
-		"session leader %d is in group %d of session %d", pid, g.pgid(), s.sid.Load())
+	c.that(!r.has(isLeader) || s.id() == pid && g.pgid() == pid,
+		"session leader %d is in group %d of session %d", pid, g.pgid(), s.id())
 	c.that(!r.has(hasTerminal) || s.terminal != 0, "process %d has a terminal its session has not", pid)
 }
 
@@ -129,7 +127,7 @@ func (c *checker) groups() {
 		c.groupsSeen++
 		g := t.groups.at(slot)
 		c.that(g.pgid() == pgid, "group %d is found as %d", g.pgid(), pgid)
-		c.that(g.word.Load() != 0, "group %d is free", pgid)
+		c.that(g.number.Load() != 0, "group %d is free", pgid)
 		c.number(pgid)
 		c.members(pgid, slot, g)
 	}
@@ -155,7 +153,7 @@ func (c *checker) members(pgid PID, slot uint32, g *group) {
 	c.that(stopped == g.stopped, "group %d has %d stopped, counted %d", pgid, stopped, g.stopped)
 	c.that(living == g.living, "group %d has %d living, counted %d", pgid, living, g.living)
 	s := t.sessions.at(g.session)
-	c.that(s.number.Load() == g.sNumber.Load() && PID(s.sid.Load()) == g.sid(), "group %d has a wrong session", pgid)
+	c.that(s.number.Load() == g.sNumber.Load() && s.id() == g.sid(), "group %d has a wrong session", pgid)
 	c.that(t.numberOf(pgid, 0) == g.number.Load(), "group %d does not own its number", pgid)
 }
 
@@ -169,7 +167,7 @@ func (c *checker) sessions() {
 		seen++
 		s := t.sessions.at(slot)
 		c.number(sid)
-		c.that(PID(s.sid.Load()) == sid && s.number.Load() != 0, "session %d is found as %d", s.sid.Load(), sid)
+		c.that(s.id() == sid && s.number.Load() != 0, "session %d is found as %d", s.id(), sid)
 		c.that(t.numberOf(sid, 0) == s.number.Load(), "session %d does not own its number", sid)
 		var n, prev uint32
 		for g := s.firstGroup; g != 0 && n <= s.groups; g = t.groups.at(g).next {

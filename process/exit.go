@@ -78,12 +78,11 @@ func (t *Table) exitLocked(slot uint32, r *proc, status ExitStatus, e *Effects) 
 func (t *Table) reparent(slot uint32, r *proc, e *Effects) {
 	to := t.findReaper(r)
 	up := t.procs.at(to)
-	toRef := uint64(makeRef(to, up.serial()))
 	moved := Reparenting{From: t.handle(slot), To: t.handle(to), Children: make([]PID, 0, r.children)}
 	for c := r.firstChild; c != 0; {
 		child := t.procs.at(c)
 		moved.Children = append(moved.Children, child.number())
-		t.adopt(c, child, r, toRef, e)
+		t.adopt(c, child, r, to, e)
 		c = child.nextSib
 	}
 	e.rest().reparented = append(e.rest().reparented, moved)
@@ -93,11 +92,11 @@ func (t *Table) reparent(slot uint32, r *proc, e *Effects) {
 // adopt changes the parent of one child of the exiting process from. As Linux
 // does, it hangs the child's group up when the group is orphaned and from was a
 // link to its session, whether or not the group was orphaned before.
-func (t *Table) adopt(slot uint32, child, from *proc, to uint64, e *Effects) {
+func (t *Table) adopt(slot uint32, child, from *proc, to uint32, e *Effects) {
 	gslot := child.groupSlot()
 	g := t.groups.at(gslot)
 	before := t.anchored(child)
-	child.parent.Store(to)
+	child.setLinks(to, gslot)
 	after := t.anchored(child)
 	switch {
 	case before && !after:

@@ -21,31 +21,22 @@ type Group struct {
 	sid     PID
 }
 
-// readGroup returns the group in a slot with its serial. It needs no lock.
-func (t *Table) readGroup(slot uint32) (Group, uint64) {
+// groupHandle makes the Group in a slot, the zero one if there is none. It needs no lock.
+func (t *Table) groupHandle(slot uint32) Group {
 	r := t.groups.peek(slot)
 	if r == nil {
-		return Group{}, 0
+		return Group{}
 	}
 	for {
-		serial := r.word.Load()
-		if serial == 0 {
-			return Group{}, 0
+		number, ids, sNumber := r.number.Load(), r.ids.Load(), r.sNumber.Load()
+		if number == 0 {
+			return Group{}
 		}
-		ids := r.ids.Load()
-		g := Group{
-			t: t, number: r.number.Load(), sNumber: r.sNumber.Load(),
-			pgid: PID(ids >> 32), sid: PID(uint32(ids)),
-		}
-		if r.word.Load() == serial {
-			return g, serial
+		// A group that comes again with the same numbers is of the same session.
+		if r.ids.Load() == ids && r.number.Load() == number {
+			return Group{t: t, number: number, sNumber: sNumber, pgid: PID(ids >> 32), sid: PID(uint32(ids))}
 		}
 	}
-}
-
-func (t *Table) groupHandle(slot uint32) Group {
-	g, _ := t.readGroup(slot)
-	return g
 }
 
 // find returns the slot and record of g. It needs the lock.

@@ -13,6 +13,7 @@ func (t *Table) newProc(pid PID, serial uint64, parent, group uint32, f flags) u
 	r.threads, r.extra, r.stop = 1, 0, 0
 	t.linkChild(parent, slot, r)
 	t.linkMember(group, slot, r, f)
+	r.setLinks(parent, group)
 	r.word.Store(serial<<serialShift | uint64(f))
 	t.numbers.setTask(pid, slot)
 	return slot
@@ -66,9 +67,9 @@ func count(f, of flags) uint32 {
 	return 0
 }
 
+// linkChild puts a process at the end of the children; the caller sets its link.
 func (t *Table) linkChild(parent, slot uint32, r *proc) {
 	up := t.procs.at(parent)
-	r.parent.Store(uint64(makeRef(parent, up.serial())))
 	r.prevSibling, r.nextSib = up.lastChild, 0
 	if up.lastChild != 0 {
 		t.procs.at(up.lastChild).nextSib = slot
@@ -96,9 +97,9 @@ func (t *Table) unlinkChild(slot uint32, r *proc, f flags) {
 	up.waitable -= waitable(f)
 }
 
+// linkMember puts a process at the end of a group; the caller sets its link.
 func (t *Table) linkMember(gslot, slot uint32, r *proc, f flags) {
 	g := t.groups.at(gslot)
-	r.group.Store(uint64(makeRef(gslot, g.word.Load())))
 	r.prevMember, r.nextMember = g.lastMember, 0
 	if g.lastMember != 0 {
 		t.procs.at(g.lastMember).nextMember = slot
@@ -138,14 +139,13 @@ func (t *Table) unlinkMember(slot uint32, r *proc, f flags) {
 func (t *Table) newGroup(pgid PID, number uint64, sslot uint32) uint32 {
 	slot := t.groups.alloc()
 	g, s := t.groups.at(slot), t.sessions.at(sslot)
-	sid := PID(s.sid.Load())
+	sid := s.id()
 	g.ids.Store(uint64(uint32(pgid))<<32 | uint64(uint32(sid)))
-	g.number.Store(number)
 	g.sNumber.Store(s.number.Load())
 	g.firstMember, g.lastMember, g.members = 0, 0, 0
 	g.anchors, g.stopped, g.living = 0, 0, 0
 	t.linkGroup(slot, g, sslot)
-	g.word.Store(t.nextSerial())
+	g.number.Store(number)
 	t.numbers.setGroup(pgid, slot)
 	return slot
 }
@@ -181,7 +181,7 @@ func (t *Table) unlinkGroup(slot uint32, g *group) {
 
 func (t *Table) freeGroup(slot uint32, g *group) {
 	t.unlinkGroup(slot, g)
-	g.word.Store(0)
+	g.number.Store(0)
 	t.numbers.setGroup(g.pgid(), 0)
 	sslot := g.session
 	t.groups.release(slot)
@@ -207,7 +207,7 @@ func (t *Table) freeSession(slot uint32, s *session) {
 		delete(t.terminals, s.terminal)
 	}
 	s.number.Store(0)
-	t.numbers.setSession(PID(s.sid.Load()), 0)
+	t.numbers.setSession(s.id(), 0)
 	t.sessions.release(slot)
 }
 

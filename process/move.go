@@ -99,7 +99,7 @@ func (p Process) moveToGroup(g Group) error {
 		return ErrSessionLeader
 	}
 	sslot := t.groups.at(own).session
-	if s := t.sessions.at(sslot); s.number.Load() != g.sNumber || PID(s.sid.Load()) != g.sid {
+	if s := t.sessions.at(sslot); s.number.Load() != g.sNumber || s.id() != g.sid {
 		return ErrOtherSession
 	}
 	if gr == nil {
@@ -200,6 +200,7 @@ func (t *Table) moveLocked(slot uint32, r *proc, gslot uint32) {
 	}
 	t.unlinkMember(slot, r, f)
 	t.linkMember(gslot, slot, r, f)
+	r.setLinks(r.parentSlot(), gslot)
 	t.weigh(r)
 	for c := r.firstChild; c != 0; c = t.procs.at(c).nextSib {
 		t.weigh(t.procs.at(c))

@@ -94,40 +94,47 @@ func (ns *numbers) isFree(n PID) bool {
 	return ns.pages[i].carrier[n&numberMask].free()
 }
 
-func (ns *numbers) setTask(n PID, slot uint32)    { ns.set(n, slot, taskOf) }
-func (ns *numbers) setGroup(n PID, slot uint32)   { ns.set(n, slot, groupOf) }
-func (ns *numbers) setSession(n PID, slot uint32) { ns.set(n, slot, sessionOf) }
-
-type carrierField uint8
-
-const (
-	taskOf carrierField = iota
-	groupOf
-	sessionOf
-)
-
-// set makes slot carry number n, or nothing carry it if slot is 0.
-func (ns *numbers) set(n PID, slot uint32, field carrierField) {
+// setTask makes a process or thread carry number n, or none if slot is 0.
+func (ns *numbers) setTask(n PID, slot uint32) {
 	page := ns.page(int(n >> numberBits))
 	c := &page.carrier[n&numberMask]
-	if c.free() {
+	before, others := c.task.Load() == 0, c.group.Load()|c.session.Load() == 0
+	c.task.Store(slot)
+	ns.count(n, page, before && others, slot == 0 && others)
+}
+
+// setGroup makes a group carry number n, or none if slot is 0.
+func (ns *numbers) setGroup(n PID, slot uint32) {
+	page := ns.page(int(n >> numberBits))
+	c := &page.carrier[n&numberMask]
+	before, others := c.group.Load() == 0, c.task.Load()|c.session.Load() == 0
+	c.group.Store(slot)
+	ns.count(n, page, before && others, slot == 0 && others)
+}
+
+// setSession makes a session carry number n, or none if slot is 0.
+func (ns *numbers) setSession(n PID, slot uint32) {
+	page := ns.page(int(n >> numberBits))
+	c := &page.carrier[n&numberMask]
+	before, others := c.session.Load() == 0, c.task.Load()|c.group.Load() == 0
+	c.session.Store(slot)
+	ns.count(n, page, before && others, slot == 0 && others)
+}
+
+// count keeps the counts of numbers that are carried.
+func (ns *numbers) count(n PID, page *numberPage, before, after bool) {
+	switch {
+	case before == after:
+		return
+	case before:
 		page.used++
 		ns.used++
-	}
-	switch field {
-	case taskOf:
-		c.task.Store(slot)
-	case groupOf:
-		c.group.Store(slot)
-	case sessionOf:
-		c.session.Store(slot)
-	}
-	if slot != 0 || !c.free() {
 		return
 	}
 	page.used--
 	ns.used--
-	if page.used == 0 {
+	// The page from which numbers are given out is likely to be needed at once.
+	if page.used == 0 && n>>numberBits != ns.last>>numberBits {
 		ns.drop(int(n >> numberBits))
 	}
 }
@@ -136,6 +143,10 @@ func (ns *numbers) page(i int) *numberPage {
 	if i < len(ns.pages) && ns.pages[i] != nil {
 		return ns.pages[i]
 	}
+	return ns.addPage(i)
+}
+
+func (ns *numbers) addPage(i int) *numberPage {
 	fresh := ns.spare
 	ns.spare = nil
 	if fresh == nil {
@@ -171,7 +182,7 @@ func (ns *numbers) grow(size int) {
 // below when it comes to the limit.
 func (ns *numbers) next() (PID, error) {
 	if n := ns.search(ns.last+1, ns.limit); n != 0 {
-		ns.last = n
+		ns.setLast(n)
 		return n, nil
 	}
 	from := PID(1)
@@ -179,10 +190,23 @@ func (ns *numbers) next() (PID, error) {
 		from = reservedPIDs
 	}
 	if n := ns.search(from, min(ns.last+1, ns.limit)); n != 0 {
-		ns.last = n
+		ns.setLast(n)
 		return n, nil
 	}
 	return 0, ErrExhausted
+}
+
+// setLast notes the number given out last, and gives back the page from which
+// numbers were given out before if nothing is left in it.
+func (ns *numbers) setLast(n PID) {
+	from := int(ns.last >> numberBits)
+	ns.last = n
+	if from == int(n>>numberBits) || from >= len(ns.pages) {
+		return
+	}
+	if page := ns.pages[from]; page != nil && page.used == 0 {
+		ns.drop(from)
+	}
 }
 
 // search finds the first free number in [from, to), 0 if there is none.

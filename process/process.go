@@ -132,12 +132,14 @@ func (p Process) Parent() Process {
 		if r == nil {
 			return Process{}
 		}
-		up := ref(r.parent.Load())
-		if up.slot() == 0 {
+		links := r.links.Load()
+		if links>>32 == 0 {
 			return Process{}
 		}
-		parent := p.t.handle(up.slot())
-		if up.of(parent.serial) && r.serial() == p.serial {
+		// If the links are the same after reading the parent, and it is still there,
+		// then it was the parent when they were read again.
+		parent := p.t.handle(uint32(links >> 32))
+		if r.links.Load() == links && parent.lookup() != nil && r.serial() == p.serial {
 			return parent
 		}
 	}
@@ -150,9 +152,9 @@ func (p Process) Group() Group {
 		if r == nil {
 			return Group{}
 		}
-		of := ref(r.group.Load())
-		g, serial := p.t.readGroup(of.slot())
-		if of.of(serial) && r.serial() == p.serial {
+		links := r.links.Load()
+		g := p.t.groupHandle(uint32(links)) // then as in Parent
+		if r.links.Load() == links && g.t != nil && g == p.t.groupHandle(uint32(links)) && r.serial() == p.serial {
 			return g
 		}
 	}

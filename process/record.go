@@ -7,11 +7,10 @@ import "sync/atomic"
 // for none. Slot 0 of the processes stands for what is outside the table: Linux's
 // PID 0, the parent of init.
 
-// proc is the record of a process: 80 bytes.
+// proc is the record of a process: 72 bytes.
 type proc struct {
 	word   atomic.Uint64 // serial and flags; 0 when the slot is free
-	parent atomic.Uint64 // ref of a proc
-	group  atomic.Uint64 // ref of a group
+	links  atomic.Uint64 // slot of the parent << 32 | slot of the group
 	pid    atomic.Int32
 	status uint32 // ExitStatus, once a zombie or in a group exit
 
@@ -53,10 +52,12 @@ const waitFlags = isZombie | stopUnread | contUnread
 func (p *proc) flags() flags           { return flags(p.word.Load()) & flagMask }
 func (p *proc) has(f flags) bool       { return flags(p.word.Load())&f != 0 }
 func (p *proc) serial() uint64         { return p.word.Load() >> serialShift }
-func (p *proc) parentSlot() uint32     { return ref(p.parent.Load()).slot() }
-func (p *proc) groupSlot() uint32      { return ref(p.group.Load()).slot() }
+func (p *proc) parentSlot() uint32     { return uint32(p.links.Load() >> 32) }
+func (p *proc) groupSlot() uint32      { return uint32(p.links.Load()) }
 func (p *proc) number() PID            { return PID(p.pid.Load()) }
 func (p *proc) exitStatus() ExitStatus { return ExitStatus(p.status) }
+
+func (p *proc) setLinks(parent, group uint32) { p.links.Store(uint64(parent)<<32 | uint64(group)) }
 
 // thread is the record of a thread that is not the main thread of its process.
 type thread struct {
@@ -66,11 +67,10 @@ type thread struct {
 	prev, next uint32
 }
 
-// group is the record of a process group: 72 bytes.
+// group is the record of a process group: 64 bytes.
 type group struct {
-	word    atomic.Uint64 // serial of this stay in the table; 0 when the slot is free
+	number  atomic.Uint64 // serial of the number, see Group; 0 when the slot is free
 	ids     atomic.Uint64 // pgid<<32 | sid
-	number  atomic.Uint64 // serial of the number, see Group
 	sNumber atomic.Uint64 // the same of its session
 	session uint32
 
@@ -81,6 +81,8 @@ type group struct {
 	stopped                 uint32 // members that are stopped
 	living                  uint32 // members that are not zombies
 }
+
+func (s *session) id() PID { return PID(s.sid.Load()) }
 
 func (g *group) pgid() PID { return PID(g.ids.Load() >> 32) }
 func (g *group) sid() PID  { return PID(uint32(g.ids.Load())) }
@@ -97,14 +99,3 @@ type session struct {
 	oldForeground   PID
 	oldForegroundNo uint64
 }
-
-// ref is a slot together with the low half of the serial number of what is in it,
-// so that a reader without the lock can tell whether it still is.
-type ref uint64
-
-func makeRef(slot uint32, serial uint64) ref { return ref(slot)<<32 | ref(uint32(serial)) }
-
-func (r ref) slot() uint32 { return uint32(r >> 32) }
-
-// of reports whether serial may be the one the ref was made with.
-func (r ref) of(serial uint64) bool { return serial != 0 && uint32(r) == uint32(serial) }

@@ -201,6 +201,7 @@ func (th *thawer) group(s *SessionState, sslot uint32, g *GroupState) error {
 		}
 		r := t.procs.at(slot)
 		t.linkMember(gslot, slot, r, r.flags())
+		r.setLinks(0, gslot)
 	}
 	return nil
 }
@@ -259,9 +260,15 @@ func (th *thawer) parents(State) error {
 	})
 	for _, slot := range th.placed {
 		up := t.numbers.task(th.states[slot].PPID)
-		t.linkChild(up, slot, t.procs.at(slot))
+		th.link(up, slot)
 	}
 	return nil
+}
+
+func (th *thawer) link(parent, slot uint32) {
+	r := th.t.procs.at(slot)
+	th.t.linkChild(parent, slot, r)
+	r.setLinks(parent, r.groupSlot())
 }
 
 func (th *thawer) parent(pid PID, slot uint32) error {
@@ -279,7 +286,7 @@ func (th *thawer) parent(pid PID, slot uint32) error {
 		th.placed = append(th.placed, slot)
 		return nil
 	}
-	t.linkChild(up, slot, t.procs.at(slot))
+	th.link(up, slot)
 	return nil
 }
 

@@ -16,14 +16,15 @@ type Session struct {
 	sid    PID
 }
 
-// sessionHandle returns the session in a slot. It needs no lock.
+// sessionHandle makes the Session in a slot, the zero one if there is none. It needs
+// no lock.
 func (t *Table) sessionHandle(slot uint32) Session {
 	r := t.sessions.peek(slot)
 	if r == nil {
 		return Session{}
 	}
 	for {
-		number, sid := r.number.Load(), PID(r.sid.Load())
+		number, sid := r.number.Load(), r.id()
 		if number == 0 {
 			return Session{}
 		}

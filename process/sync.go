@@ -119,7 +119,7 @@ func (s *syncer) remember() {
 		}
 	}
 	for _, owner := range t.terminals {
-		s.terminal[PID(t.sessions.at(owner.session).sid.Load())] = *owner
+		s.terminal[t.sessions.at(owner.session).id()] = *owner
 	}
 }
 
@@ -175,6 +175,7 @@ func (s *syncer) move(slot, to uint32) {
 	}
 	t.unlinkChild(slot, r, r.flags())
 	t.linkChild(to, slot, r)
+	r.setLinks(to, r.groupSlot())
 }
 
 func (s *syncer) dropThreads(slot uint32, o *Observed) {
@@ -220,6 +221,7 @@ func (s *syncer) place(o *Observed) {
 	f := r.flags()
 	t.unlinkMember(slot, r, f)
 	t.linkMember(gslot, slot, r, f)
+	r.setLinks(r.parentSlot(), gslot)
 }
 
 func (s *syncer) create(o *Observed, gslot uint32) {
@@ -497,16 +499,14 @@ func (t *Table) takeOver(pid PID, serial uint64) {
 	}
 }
 
-// renew changes what readers without the lock take for constant in a group.
+// renew changes what readers without the lock take for constant in a group: for a
+// moment they find no group there.
 func (t *Table) renew(slot uint32, f func(*group)) {
 	g := t.groups.at(slot)
-	g.word.Store(0)
+	number := g.number.Load()
+	g.number.Store(0)
 	f(g)
-	serial := t.nextSerial()
-	g.word.Store(serial)
-	for m := g.firstMember; m != 0; m = t.procs.at(m).nextMember {
-		t.procs.at(m).group.Store(uint64(makeRef(slot, serial)))
-	}
+	g.number.CompareAndSwap(0, number)
 }
 
 // changeSession moves a whole group to another session.
@@ -515,7 +515,7 @@ func (t *Table) changeSession(slot uint32, g *group, to uint32) {
 	t.unlinkGroup(slot, g)
 	t.renew(slot, func(g *group) {
 		s := t.sessions.at(to)
-		g.ids.Store(uint64(uint32(g.pgid()))<<32 | uint64(uint32(s.sid.Load())))
+		g.ids.Store(uint64(uint32(g.pgid()))<<32 | uint64(uint32(s.id())))
 		g.sNumber.Store(s.number.Load())
 		t.linkGroup(slot, g, to)
 	})
