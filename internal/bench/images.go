@@ -39,8 +39,12 @@ func (b *imageBench) cases() []Case {
 		},
 		{
 			Name: "monitor and init, one sleep, PSS", Unit: "MiB",
-			Run:      b.pss,
+			Run:      b.freshPSS,
 			Recorded: &Reference{"process-compose, one sleep", 49, true},
+		},
+		{
+			Name: "the same after saves", Unit: "MiB",
+			Run: b.savedPSS,
 		},
 		{
 			Name: "snapshot, from exec to saved", Unit: "ms",
@@ -74,10 +78,10 @@ func (b *imageBench) setUp(ctx context.Context) error {
 		return err
 	}
 	var err error
-	if b.first, err = b.start(ctx, "first", "up", "-f", b.manifest(), "--name", "first"); err != nil {
+	if b.first, err = b.start(ctx, "first", "first", "up", "-f", b.manifest(), "--name", "first"); err != nil {
 		return err
 	}
-	if b.second, err = b.start(ctx, "second", "up", "-f", b.manifest(), "--name", "second"); err != nil {
+	if b.second, err = b.start(ctx, "second", "second", "up", "-f", b.manifest(), "--name", "second"); err != nil {
 		return err
 	}
 	// CRIU alone cannot freeze an image that has a stream to its monitor.
@@ -100,30 +104,38 @@ func (b *imageBench) manifest() string { return filepath.Join(b.dir, "seance.yam
 
 // up takes the time of seance up, with an image that is ended again.
 func (b *imageBench) up(ctx context.Context) (float64, error) {
-	return b.forAMoment(ctx, "up", "-f", b.manifest(), "--name")
+	return b.forAMoment(ctx, "first", startTime, "up", "-f", b.manifest(), "--name")
 }
 
 func (b *imageBench) boot(ctx context.Context) (float64, error) {
-	return b.forAMoment(ctx, "boot", "bench", "--as")
+	return b.forAMoment(ctx, "first", startTime, "boot", "bench", "--as")
 }
 
-// forAMoment takes the time of a command that starts an image under the name
-// that is put behind its arguments, and ends the image.
-func (b *imageBench) forAMoment(ctx context.Context, args ...string) (float64, error) {
+// freshPSS measures in a home of its own: images of one home share the pages
+// of their program, and each would seem smaller.
+func (b *imageBench) freshPSS(ctx context.Context) (float64, error) {
+	return b.forAMoment(ctx, "alone", managerPSS, "up", "-f", b.manifest(), "--name")
+}
+
+func (b *imageBench) savedPSS(context.Context) (float64, error) { return managerPSS(b.first) }
+
+// forAMoment runs a command that starts an image under the name that is put
+// behind its arguments, measures the image, and ends it.
+func (b *imageBench) forAMoment(ctx context.Context, home string, measure func(live) (float64, error), args ...string) (float64, error) {
 	b.fresh++
 	name := fmt.Sprintf("moment-%d", b.fresh)
-	began := time.Now()
-	if _, err := b.run(ctx, "first", append(args, name)...); err != nil {
+	l, err := b.start(ctx, home, name, append(args, name)...)
+	if err != nil {
 		return 0, err
 	}
-	took := milliseconds(time.Since(began))
-	_, err := b.run(ctx, "first", "quit", "-i", name)
-	return took, err
+	v, err := measure(l)
+	_, quitErr := b.run(ctx, home, "quit", "-i", name)
+	return v, errors.Join(err, quitErr)
 }
 
-func (b *imageBench) pss(context.Context) (float64, error) {
-	return proportionalMiB(b.first.PID, b.first.MonitorPID)
-}
+func startTime(l live) (float64, error) { return milliseconds(l.took), nil }
+
+func managerPSS(l live) (float64, error) { return proportionalMiB(l.PID, l.MonitorPID) }
 
 func (b *imageBench) snapshot(ctx context.Context) (float64, error) {
 	began := time.Now()

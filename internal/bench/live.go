@@ -20,7 +20,8 @@ import (
 // live is an image that the benchmarks keep running.
 type live struct {
 	api.Image
-	dir string // its own folder
+	dir  string        // its own folder
+	took time.Duration // from exec to running
 }
 
 // home is the folder that everything of one image, or of several, is kept in.
@@ -31,26 +32,22 @@ func (b *imageBench) run(ctx context.Context, home string, args ...string) (stri
 	return output(ctx, []string{api.EnvHome + "=" + b.home(home).Dir, "SEANCE_CRIU=" + b.CRIU}, b.Seance, args...)
 }
 
-// start runs a command that starts an image under the name of its home.
-func (b *imageBench) start(ctx context.Context, home string, args ...string) (live, error) {
-	if _, err := b.run(ctx, home, args...); err != nil {
-		return live{}, err
-	}
-	out, err := b.run(ctx, home, "ls", "--json")
+// start runs a command that starts an image under a name.
+func (b *imageBench) start(ctx context.Context, home, name string, args ...string) (live, error) {
+	l := live{dir: b.home(home).Live(name).Dir}
+	began := time.Now()
+	out, err := b.run(ctx, home, append(args, "--json")...)
+	l.took = time.Since(began)
 	if err != nil {
 		return live{}, err
 	}
-	var all []api.Image
-	if err := json.Unmarshal([]byte(out), &all); err != nil {
-		return live{}, fmt.Errorf("cannot read what seance ls prints: %w", err)
+	if err := json.Unmarshal([]byte(out), &l.Image); err != nil {
+		return live{}, fmt.Errorf("cannot read what seance %s prints: %w", args[0], err)
 	}
-	if len(all) != 1 {
-		return live{}, fmt.Errorf("%d images are live in a home that should have one", len(all))
+	if l.Freezer != api.FreezerCRIU {
+		return live{}, fmt.Errorf("images are saved without their memory here: %s", l.WhyCold)
 	}
-	if all[0].Freezer != api.FreezerCRIU {
-		return live{}, fmt.Errorf("images are saved without their memory here: %s", all[0].WhyCold)
-	}
-	return live{all[0], b.home(home).Live(home).Dir}, nil
+	return l, nil
 }
 
 // output runs a program with more environment, and returns what it prints.
