@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/netip"
 	"path/filepath"
 	"time"
 	"unicode/utf8"
@@ -55,6 +56,9 @@ type Config struct {
 	CPUFeatures []string `json:"cpuFeatures,omitempty"`
 	// Files are those the image's processes had open or mapped.
 	Files []File `json:"files,omitempty"`
+	// Listeners are the TCP addresses its programs listened on, ADDRESS:PORT
+	// each, an IPv6 address in brackets.
+	Listeners []string `json:"listeners,omitempty"`
 	// Init is the digest of the init binary, uncompressed: who has that
 	// binary already need not extract it. Commit fills it in from the layer.
 	Init    digest.Digest `json:"init,omitempty"`
@@ -125,6 +129,11 @@ func (c *Config) Validate() error {
 	for _, e := range c.StartupList {
 		if e.ID == "" || e.Category == "" {
 			bad("start-up list has an entry without id or category")
+		}
+	}
+	for _, l := range c.Listeners {
+		if _, err := netip.ParseAddrPort(l); err != nil {
+			bad("listener %q is not an address and a port", l)
 		}
 	}
 	for _, f := range c.Files {

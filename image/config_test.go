@@ -21,6 +21,7 @@ func fullConfig() Config {
 	c.Parent = "sha256:" + "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 	c.Manifest = ManifestSource{"/srv/seance.yaml", "services: {}\n"}
 	c.Capture = []string{"/srv/data"}
+	c.Listeners = []string{"127.0.0.1:7379", "[::]:80"}
 	c.Files = []File{{Path: "/srv/data/db", FileState: FileState{1, 2, 3, 4}, Writable: true, Processes: []int{7}}, {Path: "/srv/\xff"}}
 	state := process.NewTable().State()
 	c.Hierarchy = &state
@@ -53,6 +54,7 @@ func TestConfigRefused(t *testing.T) {
 		"capture":     {func(c *Config) { c.Capture = []string{"data"} }, "captured folder"},
 		"list":        {func(c *Config) { c.StartupList = []StartupEntry{{}} }, "start-up list"},
 		"file":        {func(c *Config) { c.Files = []File{{Path: "x"}} }, "not absolute"},
+		"listener":    {func(c *Config) { c.Listeners = []string{"localhost:80"} }, "not an address and a port"},
 		"size":        {func(c *Config) { c.Files = []File{{Path: "/x", FileState: FileState{Size: -1}}} }, "negative"},
 		"newer":       {func(c *Config) { c.Version = 2 }, "version 2 is newer than this seance knows (1): upgrade"},
 		"versionless": {func(c *Config) { c.Version = 0 }, "version 0 is not known"},

@@ -293,7 +293,7 @@ func TestAPortOfASavedImageIsTaken(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.refused(1, []string{`cannot boot image "web"`, "port of the image is taken"}, "boot", "web")
+	b.refused(1, []string{`cannot boot image "web"`, `its port 127.0.0.1:\d+ is taken by e2e.test`}, "boot", "web")
 	if _, live := b.record("web"); live {
 		t.Error("the image is live")
 	}
@@ -301,7 +301,7 @@ func TestAPortOfASavedImageIsTaken(t *testing.T) {
 	b.must("boot", "web")
 	// A second copy would share the port with the first, and one of them would
 	// get every connection.
-	b.refused(1, []string{`cannot boot image "twin"`, "port of the image is taken"}, "boot", "web", "--as", "twin")
+	b.refused(1, []string{`cannot boot image "web"`, `its port 127.0.0.1:\d+ is taken by web`}, "boot", "web", "--as", "twin")
 }
 
 func freePort(t *testing.T) int {

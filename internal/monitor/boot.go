@@ -42,12 +42,15 @@ func (m *Monitor) fits(img *image.Image, force bool) error {
 	if err := img.Config.CheckHost(image.ThisHost(cpuFeatures())); err != nil {
 		return err
 	}
+	if err := checkPorts(img.Config.Listeners); err != nil {
+		return err
+	}
 	if force {
 		return nil
 	}
 	var changed []string
-	for _, c := range image.CheckFiles(img.Config.Files, image.StatFile) {
-		if c.Harmful() && !capturedFile(img, string(c.File.Path)) {
+	for _, c := range img.Config.CheckFiles(image.StatFile) {
+		if c.Harmful() {
 			changed = append(changed, c.String())
 		}
 	}
@@ -56,16 +59,6 @@ func (m *Monitor) fits(img *image.Image, force bool) error {
 	}
 	return fmt.Errorf("files that its programs use have changed since it was saved: %s; "+
 		"put them back as they were, or boot it with --force if their new content is right for it", strings.Join(changed, "; "))
-}
-
-// capturedFile says whether a file comes back with the image.
-func capturedFile(img *image.Image, path string) bool {
-	for _, dir := range img.Config.Capture {
-		if strings.HasPrefix(path, dir+"/") {
-			return true
-		}
-	}
-	return false
 }
 
 // bootCold starts the programs of an image again from its manifest.

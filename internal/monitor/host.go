@@ -3,6 +3,7 @@ package monitor
 import (
 	"bytes"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -29,20 +30,36 @@ func kernelRelease() string {
 	return unix.ByteSliceToString(u.Release[:])
 }
 
-// cpuFeatures are the features of this machine's first CPU, sorted; nil when
-// the kernel does not tell (proc_cpuinfo(5)).
+// cpuFeatures are the features of this machine's first CPU that programs can
+// use, sorted; nil when the kernel does not tell (proc_cpuinfo(5)).
 func cpuFeatures() []string {
 	raw, err := os.ReadFile("/proc/cpuinfo")
 	if err != nil {
 		return nil
 	}
-	for line := range bytes.Lines(raw) {
+	return parseCPUFeatures(raw)
+}
+
+func parseCPUFeatures(cpuinfo []byte) []string {
+	for line := range bytes.Lines(cpuinfo) {
 		key, value, _ := strings.Cut(string(line), ":")
-		if key = strings.TrimSpace(key); key == "flags" || key == "Features" {
-			flags := strings.Fields(value)
-			slices.Sort(flags)
-			return flags
+		flags := strings.Fields(value)
+		switch strings.TrimSpace(key) {
+		case "flags": // x86
+			flags = slices.DeleteFunc(flags, func(f string) bool { return !instructions.MatchString(f) })
+		case "Features": // Arm: what programs find in AT_HWCAP
+		default:
+			continue
 		}
+		slices.Sort(flags)
+		return flags
 	}
 	return nil
 }
+
+// instructions are the x86 flags that stand for instructions a program may
+// have chosen to use. The others tell of the machine or of what the kernel
+// makes of it, and change with the kernel on one and the same CPU.
+var instructions = regexp.MustCompile(`^(mmx|3dnow.*|cmov|cx8|cx16|fxsr|sse.*|ssse3|pni|avx.*|fma4?|f16c|aes|vaes|v?pclmulqdq|gfni|sha_ni|sha512|sm3|sm4|` +
+	`bmi[12]|abm|popcnt|movbe|adx|lahf_lm|rdrand|rdseed|rdtscp|rdpid|fsgsbase|xsave.*|clflush.*|clwb|erms|fsrm|amx.*|movdir.*|serialize|waitpkg|` +
+	`enqcmd|cldemote|rtm|hle|tsxldtrk|pku|xop|tbm|lwp|monitorx|mwaitx|prefetch.*)$`)

@@ -35,6 +35,9 @@ func (s *save) observe() (err error) {
 		}
 	}
 	s.config.Files = seen.files()
+	if s.config.Listeners, err = s.m.listeners(); err != nil {
+		return err
+	}
 	return s.observeProcesses()
 }
 
@@ -116,52 +119,4 @@ func (set fileSet) files() []image.File {
 	}
 	slices.SortFunc(all, func(a, b image.File) int { return strings.Compare(string(a.Path), string(b.Path)) })
 	return all
-}
-
-// hasOutsidePeers says whether a program of the image has a TCP connection
-// whose other end is outside. Packets on such a connection must not get
-// through while it is frozen; those on others cannot.
-func (m *Monitor) hasOutsidePeers() (bool, error) {
-	fs := m.inside()
-	own, err := ownSockets(fs)
-	if err != nil {
-		return false, fmt.Errorf("cannot see which connections the image has: %w", err)
-	}
-	all, err := fs.TCP(1)
-	if err != nil {
-		return false, fmt.Errorf("cannot see which connections the image has: %w", err)
-	}
-	ends := map[[2]string]bool{}
-	for _, s := range all {
-		if own[s.Inode] {
-			ends[[2]string{s.Local, s.Remote}] = true
-		}
-	}
-	for _, s := range all {
-		connected := s.State != procfs.TCPListen && s.State != procfs.TCPTimeWait
-		if own[s.Inode] && connected && !ends[[2]string{s.Remote, s.Local}] {
-			return true, nil
-		}
-	}
-	return false, nil
-}
-
-func ownSockets(fs *procfs.FS) (map[uint64]bool, error) {
-	pids, err := fs.PIDs()
-	if err != nil {
-		return nil, err
-	}
-	own := map[uint64]bool{}
-	for _, pid := range pids {
-		open, err := fs.Descriptors(pid)
-		if err != nil && !errors.Is(err, procfs.ErrGone) {
-			return nil, err
-		}
-		for _, d := range open {
-			if d.Kind == procfs.KindSocket {
-				own[d.Inode] = true
-			}
-		}
-	}
-	return own, nil
 }

@@ -2,8 +2,11 @@ package procfs
 
 import (
 	"bufio"
+	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 	"io"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -18,6 +21,25 @@ type TCP struct {
 	State         TCPState
 	// Inode is the socket's; 0 when no descriptor refers to it any more.
 	Inode uint64
+}
+
+// LocalAddress is Local as others write it.
+func (t TCP) LocalAddress() (netip.AddrPort, error) {
+	address, port, _ := strings.Cut(t.Local, ":")
+	raw, err := hex.DecodeString(address)
+	if err != nil || len(raw)%4 != 0 {
+		return netip.AddrPort{}, fmt.Errorf("cannot read address %q", t.Local)
+	}
+	// Each 32 bits are a number in the machine's own order of bytes.
+	for i := 0; i < len(raw); i += 4 {
+		binary.BigEndian.PutUint32(raw[i:], binary.NativeEndian.Uint32(raw[i:]))
+	}
+	ip, ok := netip.AddrFromSlice(raw)
+	n, err := strconv.ParseUint(port, 16, 16)
+	if !ok || err != nil {
+		return netip.AddrPort{}, fmt.Errorf("cannot read address %q", t.Local)
+	}
+	return netip.AddrPortFrom(ip, uint16(n)), nil
 }
 
 // TCPState is a state of TCP, with the kernel's number (tcp_states.h).

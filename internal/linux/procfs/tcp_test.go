@@ -57,3 +57,28 @@ func TestTCPSeesBothEndsOfAConnection(t *testing.T) {
 	}
 	t.Errorf("no connection has both its ends in %v", ends)
 }
+
+func TestLocalAddressIsWhereItListens(t *testing.T) {
+	for _, address := range []string{"127.0.0.1:0", "[::1]:0"} {
+		l, err := net.Listen("tcp", address)
+		if err != nil {
+			t.Skipf("cannot listen on %s here: %v", address, err)
+		}
+		defer l.Close()
+		all, err := New("/proc").TCP(os.Getpid())
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := false
+		for _, s := range all {
+			at, err := s.LocalAddress()
+			if err != nil {
+				t.Error(err)
+			}
+			found = found || s.State == TCPListen && at.String() == l.Addr().String()
+		}
+		if !found {
+			t.Errorf("%s is not among the listeners", l.Addr())
+		}
+	}
+}
