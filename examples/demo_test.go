@@ -3,6 +3,7 @@ package examples_test
 
 import (
 	"os/exec"
+	"strings"
 	"testing"
 
 	"github.com/seancehq/seance/internal/testenv"
@@ -14,17 +15,22 @@ func TestDemo(t *testing.T) {
 	testenv.RequireCRIU(t)
 	testenv.RequireProgram(t, "redis-server")
 	testenv.RequireProgram(t, "curl")
-	demo(t)
+	if out := demo(t); strings.Contains(out, "not shown") {
+		t.Error("memory can be saved here, and the demo did not show it")
+	}
 }
 
 // TestDemoWithoutMemory runs the demo as it goes on a machine without CRIU.
 func TestDemoWithoutMemory(t *testing.T) {
 	testenv.RequireProgram(t, "redis-server")
 	testenv.RequireProgram(t, "curl")
-	demo(t, "--freezer", "respawn")
+	if out := demo(t, "--freezer", "respawn"); !strings.Contains(out, "not shown") {
+		t.Error("the demo did not say that it could not show the memory saved")
+	}
 }
 
-func demo(t *testing.T, options ...string) {
+// demo runs the demo to its end and returns what it printed.
+func demo(t *testing.T, options ...string) string {
 	t.Helper()
 	build := exec.Command("make", "-C", "..", "build")
 	if out, err := build.CombinedOutput(); err != nil {
@@ -35,4 +41,5 @@ func demo(t *testing.T, options ...string) {
 		t.Errorf("scripts/demo.sh: %v", err)
 	}
 	t.Logf("%s", out)
+	return string(out)
 }
