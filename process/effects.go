@@ -146,12 +146,11 @@ func (e *Effects) signal(d Delivery) {
 
 // signalGroup adds a signal to every living member of a group. It needs the lock.
 func (e *Effects) signalGroup(t *Table, r *group, sigs ...Signal) {
-	members := t.membersLocked(r)
-	ascending(members, Process.PID)
+	members := t.listMembers(r).sorted()
 	for _, sig := range sigs {
 		for _, m := range members {
-			if m.flags()&isAlive != 0 {
-				e.signal(Delivery{To: m, Signal: sig})
+			if t.procs.at(m.slot).has(isAlive) {
+				e.signal(Delivery{To: m.process(t), Signal: sig})
 			}
 		}
 	}

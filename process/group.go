@@ -119,32 +119,10 @@ func (g Group) IsForeground() bool {
 // order of their numbers.
 func (g Group) Processes() iter.Seq[Process] {
 	return func(yield func(Process) bool) {
-		for _, p := range g.members() {
-			if !yield(p) {
-				return
-			}
-		}
+		var list listing
+		g.read(func(_ uint32, r *group) { list = g.t.listMembers(r) })
+		list.each(g.t, yield)
 	}
-}
-
-func (g Group) members() []Process {
-	if g.t == nil {
-		return nil
-	}
-	var list []Process
-	g.read(func(_ uint32, r *group) { list = g.t.membersLocked(r) })
-	ascending(list, Process.PID)
-	return list
-}
-
-func (t *Table) membersLocked(r *group) []Process {
-	list := make([]Process, 0, r.members)
-	for slot := r.firstMember; slot != 0; {
-		m := t.procs.at(slot)
-		list = append(list, Process{t: t, serial: m.serial(), slot: slot, pid: m.number()})
-		slot = m.nextMember
-	}
-	return list
 }
 
 func (g Group) String() string {

@@ -27,10 +27,11 @@ const (
 	contended = 2 // locked, and a goroutine sleeps on wake
 )
 
-// The longest pause between two tries, in rounds of an empty loop (about a
-// nanosecond each), and the number of tries before sleeping.
+// The pauses between two tries, in rounds of an empty loop of less than a nanosecond
+// each, and the number of tries before sleeping.
 const (
-	maxPause = 4096
+	minPause = 512
+	maxPause = 32768
 	maxTries = 64
 )
 
@@ -64,21 +65,17 @@ func (l *lock) lockSlow() {
 	}
 }
 
-// spin tries for a while to get the lock without sleeping.
+// spin tries for a while to get the lock without sleeping. Between two tries it does
+// not look at the lock: that would take it out of the owner's cache.
 func (l *lock) spin() bool {
-	pause := uint32(64)
+	pause := minPause
 	for try := range maxTries {
 		for range pause {
-			if l.state.Load() == unlocked && try > 0 && pause < 128 {
-				break
-			}
 		}
 		if l.state.Load() == unlocked && l.state.CompareAndSwap(unlocked, locked) {
 			return true
 		}
-		if pause < maxPause {
-			pause *= 2
-		}
+		pause = min(4*pause, maxPause)
 		if try%8 == 7 {
 			runtime.Gosched() // on a single processor the owner must be let run
 		}

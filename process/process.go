@@ -196,11 +196,7 @@ func (p Process) ExitStatus() (ExitStatus, bool) {
 // ascending order of their numbers.
 func (p Process) Children() iter.Seq[Process] {
 	return func(yield func(Process) bool) {
-		for _, c := range p.children() {
-			if !yield(c) {
-				return
-			}
-		}
+		p.children().each(p.t, yield)
 	}
 }
 
@@ -217,24 +213,16 @@ func (p Process) ChildCount() int {
 	return 0
 }
 
-func (p Process) children() []Process {
+func (p Process) children() listing {
 	t := p.t
 	if t == nil {
 		return nil
 	}
 	t.mu.Lock()
+	defer t.mu.Unlock()
 	r := p.lookup()
 	if r == nil {
-		t.mu.Unlock()
 		return nil
 	}
-	list := make([]Process, 0, r.children)
-	for slot := r.firstChild; slot != 0; {
-		c := t.procs.at(slot)
-		list = append(list, Process{t: t, serial: c.serial(), slot: slot, pid: c.number()})
-		slot = c.nextSib
-	}
-	t.mu.Unlock()
-	ascending(list, Process.PID)
-	return list
+	return t.listChildren(r)
 }

@@ -126,9 +126,7 @@ func (tw *treeWriter) group(pgid PID, slot uint32, g *group) {
 	}
 	tw.rows = append(tw.rows, heading)
 
-	members := t.membersLocked(g)
-	ascending(members, Process.PID)
-	for _, m := range members {
+	for _, m := range t.listMembers(g).sorted() {
 		if up := t.procs.at(m.slot).parentSlot(); up == 0 || t.procs.at(up).groupSlot() != slot {
 			tw.processes(m.slot, slot, foreground)
 		}
@@ -149,15 +147,11 @@ func (tw *treeWriter) processes(root, gslot uint32, foreground bool) {
 		stack = stack[:len(stack)-1]
 		r := t.procs.at(top.slot)
 		tw.process(top.slot, r, top.depth, foreground)
-		var children []Process
-		for c := r.firstChild; c != 0; c = t.procs.at(c).nextSib {
-			if t.procs.at(c).groupSlot() == gslot {
-				children = append(children, t.handle(c))
-			}
-		}
-		ascending(children, Process.PID)
+		children := t.listChildren(r).sorted()
 		for i := len(children) - 1; i >= 0; i-- {
-			stack = append(stack, item{children[i].slot, top.depth + 1})
+			if t.procs.at(children[i].slot).groupSlot() == gslot {
+				stack = append(stack, item{children[i].slot, top.depth + 1})
+			}
 		}
 	}
 }
