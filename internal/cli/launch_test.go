@@ -146,7 +146,7 @@ func TestUpInterrupted(t *testing.T) {
 		cancel()
 	}()
 	p.runContext(ctx, "up", "--name", "slow").want(t, exitInterrupted, "",
-		"seance: interrupted; slow goes on starting in the background; seance ls shows it, seance quit -i slow ends it\n")
+		"seance: interrupted; slow goes on starting in the background; see: seance ls\n")
 	t.Cleanup(func() { touch(t, filepath.Join(live.Dir, "end")) })
 	touch(t, filepath.Join(live.Dir, "go-on"))
 	if log, err := os.ReadFile(live.MonitorLog()); err != nil || len(log) > 0 {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"net"
 	"os"
 	"os/exec"
@@ -13,6 +14,8 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/sys/unix"
+
+	"github.com/seancehq/seance/api"
 )
 
 // The scripts in testdata/script run the real command, the static binary that
@@ -52,17 +55,27 @@ func buildSeance(t *testing.T) string {
 }
 
 // endImages ends what a script that failed left live, in any home that it had
-// in its folder.
+// in its folder: in order if possible, else by force.
 func endImages(t *testing.T, bin, work string) {
 	records, _ := filepath.Glob(filepath.Join(work, "*", "live", "*", "live.json"))
 	for _, record := range records {
 		live := filepath.Dir(record)
-		home := filepath.Dir(filepath.Dir(live))
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-		out, err := exec.CommandContext(ctx, filepath.Join(bin, "seance"), "quit", "--home", home, "-i", filepath.Base(live)).CombinedOutput()
-		cancel()
-		if err != nil {
-			t.Logf("cannot end image %s: %v\n%s", live, err, out)
+		seance := func(args ...string) ([]byte, error) {
+			ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+			defer cancel()
+			args = append(args, "--home", filepath.Dir(filepath.Dir(live)), "-i", filepath.Base(live))
+			return exec.CommandContext(ctx, filepath.Join(bin, "seance"), args...).CombinedOutput()
+		}
+		out, err := seance("quit")
+		if err == nil {
+			continue
+		}
+		t.Logf("cannot end image %s, killing its init: %v\n%s", live, err, out)
+		var images []api.Image
+		out, _ = seance("ls", "--json")
+		_ = json.Unmarshal(out, &images)
+		for _, img := range images {
+			_ = unix.Kill(img.PID, unix.SIGKILL)
 		}
 	}
 }

@@ -73,7 +73,7 @@ func (a *app) startImage(ctx context.Context, what api.Launch) error {
 	p.end()
 	if errors.As(err, new(interruptedError)) {
 		return interruptedError{goesOn: fmt.Sprintf(
-			"%s goes on starting in the background; seance ls shows it, seance quit -i %[1]s ends it", what.Name)}
+			"%s goes on starting in the background; see: seance ls", what.Name)}
 	}
 	if err != nil {
 		return err

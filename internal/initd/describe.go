@@ -29,10 +29,17 @@ func (in *Init) describe() api.Image {
 	switch {
 	case in.asked != nil:
 		img.State = api.StateSaving
-	case in.manager.Running():
+	case !in.bootingLocked():
 		img.State = api.StateRunning
 	}
 	return img
+}
+
+// bootingLocked says whether the start-up list still runs for the first time.
+// The session begins before that, so that the manager is running already.
+func (in *Init) bootingLocked() bool {
+	_, underway := in.manager.Progress()
+	return !in.manager.Running() || underway && in.asked == nil
 }
 
 // listServices lists the services in start-up order.

@@ -43,7 +43,7 @@ func (in *Init) admit(req api.SnapshotRequest) (id string, err error) {
 	if in.asked != nil {
 		return "", &api.Error{Code: api.CodeBusy, Message: fmt.Sprintf("cannot make a snapshot of image %q: another one is being made; try again when it is done", in.name)}
 	}
-	if !in.manager.Running() {
+	if in.bootingLocked() {
 		return "", &api.Error{Code: api.CodeBusy, Message: fmt.Sprintf("cannot make a snapshot of image %q: it is still booting; try again when it is up", in.name)}
 	}
 	in.asked = &asked{id: newID(), ref: req.Ref}
