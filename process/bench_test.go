@@ -72,23 +72,25 @@ const million = 1_000_000
 func populate(b *testing.B, table *process.Table) {
 	init := table.Init()
 	for range 10_000 {
-		leader := fork(b, init)
-		if _, _, err := leader.CreateSession(); err != nil {
-			b.Fatal(err)
-		}
+		leader, _ := init.Fork()
+		_, _, _ = leader.CreateSession()
 		for g := range 10 {
 			first := leader
 			if g > 0 {
-				first = fork(b, leader)
-				if _, err := first.CreateGroup(); err != nil {
-					b.Fatal(err)
-				}
+				first, _ = leader.Fork()
+				_, _ = first.CreateGroup()
 			}
 			for range 9 {
-				fork(b, first)
+				_, _ = first.Fork()
 			}
 		}
 	}
+	want := process.Counts{Processes: million + 1, Threads: million + 1, Groups: 100_001, Sessions: 10_001, Numbers: million + 1}
+	b.StopTimer()
+	if got := table.Counts(); got != want {
+		b.Fatalf("made %+v", got)
+	}
+	b.StartTimer()
 }
 
 func heap() uint64 {

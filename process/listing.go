@@ -13,20 +13,22 @@ type listed struct {
 }
 
 func (t *Table) listChildren(r *proc) listing {
-	list := make(listing, 0, r.children)
-	for slot := r.firstChild; slot != 0; {
+	list := make(listing, r.children)
+	slot := r.firstChild
+	for i := range list {
 		c := t.procs.at(slot)
-		list = append(list, listed{c.serial(), slot, c.number()})
+		list[i] = listed{c.serial(), slot, c.number()}
 		slot = c.nextSib
 	}
 	return list
 }
 
 func (t *Table) listMembers(g *group) listing {
-	list := make(listing, 0, g.members)
-	for slot := g.firstMember; slot != 0; {
+	list := make(listing, g.members)
+	slot := g.firstMember
+	for i := range list {
 		m := t.procs.at(slot)
-		list = append(list, listed{m.serial(), slot, m.number()})
+		list[i] = listed{m.serial(), slot, m.number()}
 		slot = m.nextMember
 	}
 	return list
