@@ -82,9 +82,11 @@ func (e *ending) mainLives() bool {
 }
 
 func (e *ending) askMain() {
-	e.group = e.main.PID()
 	for _, sig := range e.signals {
-		_ = e.main.SignalGroup(sig) // it may have ended meanwhile
+		if err := e.main.SignalGroup(sig); err != nil {
+			return // it has ended meanwhile; what it left behind is asked one by one
+		}
+		e.group = e.main.PID()
 	}
 }
 

@@ -41,6 +41,9 @@ func act(name string) {
 		// Double fork: a child in a session of its own starts the daemon and ends.
 		again("middle", name == "bare daemon")
 		time.Sleep(time.Hour) // stays, as the parent of nobody
+	case "bare parent":
+		again("stubborn", true)
+		time.Sleep(time.Hour)
 	case "quick daemon": // as classic daemons do: the parent ends
 		again("middle", false)
 	case "middle":

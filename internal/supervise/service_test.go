@@ -122,7 +122,7 @@ func TestStopEndsDaemonWhoseParentHasEnded(t *testing.T) { stubborn(t, "quick da
 // cleared its environment while its parent, a part of the service, still lives.
 func TestStopEndsWhatLostItsMarkBelowIt(t *testing.T) {
 	pidfile := filepath.Join(t.TempDir(), "pid")
-	s := service("db", `env -i `+actor+`=stubborn SUPERVISE_TEST_PIDFILE=`+pidfile+` `+executable(t)+` & wait`)
+	s := actorService("db", "bare parent", "SUPERVISE_TEST_PIDFILE", pidfile)
 	s.Shutdown.Grace = 300 * time.Millisecond
 	g := newRig(t, services(s))
 	g.start("db")
@@ -136,15 +136,6 @@ func TestStopEndsWhatLostItsMarkBelowIt(t *testing.T) {
 	if !gone(pid) {
 		t.Error("it lives")
 	}
-}
-
-func executable(t *testing.T) string {
-	t.Helper()
-	path, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return path
 }
 
 // TestNobodysProcessIsEndedAtLast is for one that escaped from all tracking.
@@ -178,15 +169,17 @@ func TestStopReturnsWhenTheLastProcessIsGone(t *testing.T) {
 }
 
 func TestStopOfAStoppedProcess(t *testing.T) {
-	g := newRig(t, services(service("db", "exec sleep 600")))
+	s := service("db", `trap 'echo bye; exit' TERM; echo up; while :; do sleep 0.01; done`)
+	s.Ready = &manifest.Ready{Log: "up", Timeout: 20 * time.Second}
+	g := newRig(t, services(s))
 	g.start("db")
 	if err := syscall.Kill(g.status("db").PID, syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
 	begin := time.Now()
 	g.stop("db")
-	if took := time.Since(begin); took > 5*time.Second {
-		t.Errorf("the stop took %v", took)
+	if took := time.Since(begin); took > 10*time.Second || !contains(g.output("db"), "bye") {
+		t.Errorf("the stop took %v, it wrote %q", took, g.output("db"))
 	}
 }
 
@@ -275,6 +268,21 @@ func TestExitIsLeftAlone(t *testing.T) {
 	}
 }
 
+// TestQuickEndsAreSeen has programs end before their start has returned.
+func TestQuickEndsAreSeen(t *testing.T) {
+	man := services()
+	for i := range 100 {
+		s := service("quick-"+strconv.Itoa(i), "")
+		s.Command = []string{"true"}
+		man.Services = append(man.Services, s)
+	}
+	g := newRig(t, man)
+	boot(t, g.manager())
+	eventually(t, "all have exited", func() bool {
+		return !slices.ContainsFunc(g.Status(), func(s supervise.Status) bool { return s.State != supervise.Exited })
+	})
+}
+
 func TestRestartClearsWhatTheLastInstanceLeft(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "pids")
 	s := service("db", `sleep 600 & echo $! >> `+file+`; [ $SEANCE_INSTANCE -ge 2 ] && wait; exit 1`)
@@ -290,6 +298,44 @@ func TestRestartClearsWhatTheLastInstanceLeft(t *testing.T) {
 	second, _ := strconv.Atoi(pids[1])
 	if !gone(first) || gone(second) {
 		t.Errorf("the first one's is gone: %v, the second one's: %v", gone(first), gone(second))
+	}
+}
+
+func TestStartClearsWhatAnEarlierInstanceLeft(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "pids")
+	s := service("db", `sleep 600 & echo $! >> `+file)
+	g := newRig(t, services(s))
+	g.start("db")
+	eventually(t, "it has exited", func() bool { return g.status("db").State == supervise.Exited })
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, _ := strconv.Atoi(strings.TrimSpace(string(text)))
+	if gone(first) {
+		t.Error("what it left in the background was not left alone")
+	}
+	g.start("db")
+	if !gone(first) {
+		t.Error("it is there beside the second instance")
+	}
+}
+
+// TestStopLasts stops a service that is always about to be started again.
+func TestStopLasts(t *testing.T) {
+	s := service("db", "")
+	s.Command = []string{"true"}
+	s.Restart = manifest.Restart{Policy: manifest.RestartAlways, Delay: time.Millisecond, MaxDelay: time.Millisecond, ResetAfter: time.Hour}
+	g := newRig(t, services(s))
+	for i := range 200 {
+		g.start("db")
+		time.Sleep(time.Duration(i%20) * 200 * time.Microsecond) // any moment will do
+		g.stop("db")
+		before := g.status("db").Instance
+		time.Sleep(2 * time.Millisecond)
+		if s := g.status("db"); s.State != supervise.Stopped || s.Instance != before {
+			t.Fatalf("after the stop of instance %d: %+v", before, s)
+		}
 	}
 }
 

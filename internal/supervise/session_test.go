@@ -127,7 +127,7 @@ func TestHotSaveWithQuitLeavesServicesRunning(t *testing.T) {
 }
 
 func TestColdSaveWithQuitStopsAndStarts(t *testing.T) {
-	g := newRig(t, services(service("db", "exec sleep 600")))
+	g := newRig(t, services(service("db", "exec sleep 600"), service("stopped", "exec sleep 600")))
 	f := &freezer{booting: true}
 	f.during = func() {
 		if s := g.status("db"); s.State != supervise.Stopped {
@@ -136,9 +136,13 @@ func TestColdSaveWithQuitStopsAndStarts(t *testing.T) {
 	}
 	m := g.manager(session.WithFreezer(f))
 	boot(t, m)
+	g.stop("stopped")
 	snapshot(t, m, true, true)
 	if s := g.status("db"); s.State != supervise.Running || s.Instance != 2 {
 		t.Errorf("after the boot: %+v", s)
+	}
+	if s := g.status("stopped"); s.State != supervise.Stopped || s.Instance != 1 {
+		t.Errorf("what the user had stopped: %+v", s)
 	}
 }
 
