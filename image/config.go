@@ -59,6 +59,10 @@ type Config struct {
 	// Listeners are the TCP addresses its programs listened on, ADDRESS:PORT
 	// each, an IPv6 address in brackets.
 	Listeners []string `json:"listeners,omitempty"`
+	// NetworkLock is the nftables table of family inet that keeps the TCP
+	// connections of an image that quit alive until it boots: it drops their
+	// packets on the machine that the image was saved on.
+	NetworkLock string `json:"networkLock,omitempty"`
 	// Init is the digest of the init binary, uncompressed: who has that
 	// binary already need not extract it. Commit fills it in from the layer.
 	Init    digest.Digest `json:"init,omitempty"`

@@ -39,11 +39,11 @@ var rules = []rule{
 	{pkg: "internal/supervise", ours: []string{"process", "session", "manifest", "internal/linux/...", "internal/logfile"}},
 	{pkg: "internal/initd", ours: []string{"process", "session", "manifest", "api", "internal/supervise", "internal/link", "internal/linux/...", "internal/logfile"}},
 	{pkg: "internal/monitor", ours: []string{"process", "manifest", "image", "api", "internal/criu", "internal/link", "internal/linux/...", "internal/logfile", "internal/program", "internal/version"}},
-	// The command reads the logs of an image that is gone by itself: there is
-	// nobody left to ask.
-	{pkg: "internal/cli", ours: []string{"process", "session", "manifest", "image", "api", "internal/logfile", "internal/program", "internal/version"}},
+	// The command reads the logs of an image that is gone by itself, and
+	// removes the network lock of a saved one: there is nobody left to ask.
+	{pkg: "internal/cli", ours: []string{"process", "session", "manifest", "image", "api", "internal/linux/netlock", "internal/logfile", "internal/program", "internal/version"}},
 	{pkg: "internal/bench/...", ours: []string{"internal/bench/...", "api"}},
-	{pkg: "internal/e2e/...", ours: []string{"api", "image"}},
+	{pkg: "internal/e2e/...", ours: []string{"api", "image", "internal/linux/netlock"}},
 	{pkg: "internal/archtest"},
 	{pkg: "internal/testenv"},
 	{pkg: "cmd/seance", ours: []string{"internal/..."}},

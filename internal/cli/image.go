@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/seancehq/seance/image"
+	"github.com/seancehq/seance/internal/linux/netlock"
 )
 
 func (a *app) imageCommand() *cobra.Command {
@@ -172,9 +173,15 @@ func (a *app) removeOne(ctx context.Context, ref string) (removal, error) {
 	if err != nil {
 		return removal{}, err
 	}
+	img, _ := store.Get(ctx, ref) // one that is damaged can be removed all the same
 	r, err := store.Remove(ctx, ref)
 	if err != nil {
 		return removal{}, badRef(err)
+	}
+	if img != nil && img.Config.NetworkLock != "" && r.Blobs > 0 {
+		if err := netlock.Remove(img.Config.NetworkLock); err != nil {
+			a.warn("%v", err)
+		}
 	}
 	if r.Kept != nil {
 		a.warn("the space of %s is not freed: %v", ref, r.Kept)

@@ -366,3 +366,10 @@ func childNamed(parent int, name string) int {
 	}
 	return 0
 }
+
+// over says whether a child has ended and waits for nothing but to be waited
+// for.
+func (b *box) over(pid int) bool {
+	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	return err != nil || strings.HasPrefix(string(raw[bytes.LastIndexByte(raw, ')')+1:]), " Z")
+}

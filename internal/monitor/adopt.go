@@ -54,6 +54,7 @@ func (m *Monitor) adoption(ctx context.Context) link.Greeting {
 	if was == nil {
 		return g
 	}
+	m.unlock(was.Locked)
 	if info := m.stored(ctx, *was); info != nil {
 		g.Verdict, g.Saved = link.Continuing, info
 	} else {
@@ -79,10 +80,14 @@ func (m *Monitor) stored(ctx context.Context, s saving) *api.SavedInfo {
 // errDied says how an image ended that nobody was watching.
 func (m *Monitor) errDied(ctx context.Context) error {
 	e := &api.Error{Code: api.CodeNotAlive, Message: fmt.Sprintf("image %q ended while it had no monitor", m.live.Name)}
-	if was := m.record.Saving; was != nil {
-		if info := m.stored(ctx, *was); info != nil {
-			e.Message = fmt.Sprintf("image %q was saved as %s and has quit", m.live.Name, info.Ref)
-		}
+	was := m.record.Saving
+	if was == nil {
+		return e
+	}
+	if info := m.stored(ctx, *was); info != nil {
+		e.Message = fmt.Sprintf("image %q was saved as %s and has quit", m.live.Name, info.Ref)
+	} else {
+		m.unlock(was.Locked)
 	}
 	return e
 }

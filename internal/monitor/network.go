@@ -6,28 +6,42 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/seancehq/seance/internal/linux/netlock"
 	"github.com/seancehq/seance/internal/linux/procfs"
 )
 
-// hasOutsidePeers says whether a program of the image has a TCP connection
-// whose other end is outside. Packets on such a connection must not get
-// through while it is frozen; those on others cannot.
-func (m *Monitor) hasOutsidePeers() (bool, error) {
+// connections are the TCP connections of the image's programs. outside says
+// whether one of them has its other end outside: packets on such a connection
+// must not get through while it is frozen; those on others cannot.
+func (m *Monitor) connections() (all []netlock.Connection, outside bool, err error) {
 	own, err := m.sockets()
 	if err != nil {
-		return false, err
+		return nil, false, err
 	}
 	ends := map[[2]string]bool{}
 	for _, s := range own {
 		ends[[2]string{s.Local, s.Remote}] = true
 	}
 	for _, s := range own {
-		connected := s.State != procfs.TCPListen && s.State != procfs.TCPTimeWait
-		if connected && !ends[[2]string{s.Remote, s.Local}] {
-			return true, nil
+		if s.State == procfs.TCPListen || s.State == procfs.TCPTimeWait {
+			continue
 		}
+		c, err := connection(s)
+		if err != nil {
+			return nil, false, err
+		}
+		all = append(all, c)
+		outside = outside || !ends[[2]string{s.Remote, s.Local}]
 	}
-	return false, nil
+	return all, outside, nil
+}
+
+func connection(s procfs.TCP) (c netlock.Connection, err error) {
+	if c.Local, err = s.LocalAddress(); err != nil {
+		return c, err
+	}
+	c.Remote, err = s.RemoteAddress()
+	return c, err
 }
 
 // listeners are the addresses that programs of the image listen on.

@@ -46,7 +46,7 @@ func (s *save) observeProcesses() error {
 	if err != nil {
 		return fmt.Errorf("cannot see the image's processes: %w", err)
 	}
-	unfreeze(frozen, s.before)
+	unfreeze(frozen, s.before.processes)
 	s.config.Hierarchy, err = hierarchyOf(frozen)
 	return err
 }

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/seancehq/seance/api"
+	"github.com/seancehq/seance/internal/linux/netlock"
 	"github.com/seancehq/seance/internal/linux/pidfd"
 )
 
@@ -37,6 +38,8 @@ type record struct {
 type saving struct {
 	Snapshot string `json:"snapshot"`
 	Ref      string `json:"ref"`
+	// Locked are the connections that CRIU locks for it.
+	Locked []netlock.Connection `json:"locked,omitempty"`
 }
 
 func readRecord(l api.Live) (record, error) {

@@ -14,6 +14,7 @@ import (
 	"github.com/seancehq/seance/image"
 	"github.com/seancehq/seance/internal/criu"
 	"github.com/seancehq/seance/internal/link"
+	"github.com/seancehq/seance/internal/linux/netlock"
 	"github.com/seancehq/seance/process"
 )
 
@@ -39,26 +40,33 @@ type save struct {
 	m      *Monitor
 	asked  link.Farewell
 	ref    image.Ref
+	from   *image.Store
 	writer *image.Writer
+	locked []netlock.Connection // connections that CRIU locks for the time of it
 	config image.Config
-	before []process.Observed // the processes just before the freeze
-	image  *image.Image       // once it is in the store
-	still  time.Duration      // how long the programs stood still
-	killed bool               // the programs were ended after the image was stored
+	before before
+	image  *image.Image  // once it is in the store
+	still  time.Duration // how long the programs stood still
+	killed bool          // the programs were ended after the image was stored
+}
+
+// before is how things were just before the freeze.
+type before struct {
+	processes []process.Observed
+	locks     []string // network locks of others
 }
 
 func (s *save) run(ctx context.Context) (err error) {
 	if s.ref, err = s.m.refFor(s.asked); err != nil {
 		return err
 	}
-	if err := s.m.markSaving(&saving{s.asked.Snapshot, s.ref.String()}); err != nil {
+	if err := s.mark(nil); err != nil {
 		return err
 	}
-	store, err := s.m.openStore()
-	if err != nil {
+	if s.from, err = s.m.openStore(); err != nil {
 		return err
 	}
-	if s.writer, err = store.Create(ctx); err != nil {
+	if s.writer, err = s.from.Create(ctx); err != nil {
 		return err
 	}
 	defer s.writer.Abort()
@@ -77,9 +85,11 @@ func (m *Monitor) refFor(f link.Farewell) (image.Ref, error) {
 	return image.ParseRef(f.Ref)
 }
 
-func (m *Monitor) markSaving(s *saving) error {
-	m.record.Saving = s
-	return m.record.write(m.live)
+// mark puts the save on record.
+func (s *save) mark(locked []netlock.Connection) error {
+	s.locked = locked
+	s.m.record.Saving = &saving{s.asked.Snapshot, s.ref.String(), locked}
+	return s.m.record.write(s.m.live)
 }
 
 // cold saves what the respawn freezer keeps: the manifest and the captured
@@ -104,11 +114,19 @@ func (s *save) hot(ctx context.Context) error {
 		return fmt.Errorf("cannot make room for the frozen image: %w", err)
 	}
 	defer os.RemoveAll(dir)
-	lock, err := s.m.hasOutsidePeers()
+	connections, lock, err := s.m.connections()
 	if err != nil {
 		return err
 	}
-	if s.before, err = s.m.processes(); err != nil {
+	if lock {
+		if s.before.locks, err = netlock.All(); err != nil {
+			return err
+		}
+		if err := s.mark(connections); err != nil {
+			return err
+		}
+	}
+	if s.before.processes, err = s.m.processes(); err != nil {
 		return fmt.Errorf("cannot see the image's processes: %w", err)
 	}
 	d := criu.Dump{PID: s.m.record.Init.PID, Dir: dir, Inside: api.InsideDir, LockNetwork: lock, Kill: s.asked.Quit}
@@ -118,6 +136,7 @@ func (s *save) hot(ctx context.Context) error {
 		return s.afterKill(err)
 	}
 	if err != nil {
+		s.unlockAfterFailure()
 		return err
 	}
 	return s.store(ctx, dir)
@@ -134,6 +153,9 @@ func (s *save) frozen(ctx context.Context, dir string) error {
 	}
 	if !s.asked.Quit {
 		return nil
+	}
+	if err := s.noteLock(); err != nil {
+		return err
 	}
 	if err := s.store(ctx, dir); err != nil {
 		return err
@@ -189,9 +211,17 @@ func (s *save) addCaptured(ctx context.Context) error {
 	return nil
 }
 
+// commit makes the image part of the store, in the place of an older one of
+// its name.
 func (s *save) commit(ctx context.Context) (err error) {
-	s.image, err = s.writer.Commit(ctx, s.ref, s.config)
-	return err
+	old, _ := s.from.Get(ctx, s.ref.String())
+	if s.image, err = s.writer.Commit(ctx, s.ref, s.config); err != nil {
+		return err
+	}
+	if old != nil && old.Config.NetworkLock != "" {
+		s.m.removeLock(old.Config.NetworkLock)
+	}
+	return nil
 }
 
 // describe fills in what a saved image says of itself.

@@ -24,11 +24,16 @@ type TCP struct {
 }
 
 // LocalAddress is Local as others write it.
-func (t TCP) LocalAddress() (netip.AddrPort, error) {
-	address, port, _ := strings.Cut(t.Local, ":")
+func (t TCP) LocalAddress() (netip.AddrPort, error) { return parseEnd(t.Local) }
+
+// RemoteAddress is Remote as others write it.
+func (t TCP) RemoteAddress() (netip.AddrPort, error) { return parseEnd(t.Remote) }
+
+func parseEnd(end string) (netip.AddrPort, error) {
+	address, port, _ := strings.Cut(end, ":")
 	raw, err := hex.DecodeString(address)
 	if err != nil || len(raw)%4 != 0 {
-		return netip.AddrPort{}, fmt.Errorf("cannot read address %q", t.Local)
+		return netip.AddrPort{}, fmt.Errorf("cannot read address %q", end)
 	}
 	// Each 32 bits are a number in the machine's own order of bytes.
 	for i := 0; i < len(raw); i += 4 {
@@ -37,7 +42,7 @@ func (t TCP) LocalAddress() (netip.AddrPort, error) {
 	ip, ok := netip.AddrFromSlice(raw)
 	n, err := strconv.ParseUint(port, 16, 16)
 	if !ok || err != nil {
-		return netip.AddrPort{}, fmt.Errorf("cannot read address %q", t.Local)
+		return netip.AddrPort{}, fmt.Errorf("cannot read address %q", end)
 	}
 	return netip.AddrPortFrom(ip, uint16(n)), nil
 }
