@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"github.com/seancehq/seance/internal/linux/procfs"
 )
 
 // Strays are the children that this Reaper did not start: orphans that were
@@ -24,9 +26,6 @@ func (r *Reaper) Strays() ([]int, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	children, err := readChildren(r.proc)
-	for errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ESRCH) {
-		children, err = readChildren(r.proc) // a thread of ours ended, and another has its children now
-	}
 	if err != nil {
 		return nil, err
 	}
@@ -51,12 +50,24 @@ func (r *Reaper) SignalStray(pid int, sig syscall.Signal, still func() bool) err
 	return syscall.Kill(pid, sig)
 }
 
-// readChildren lists the children of all threads of this process.
+// readChildren lists the children of this process.
 func readChildren(proc string) ([]int, error) {
+	for range 3 {
+		children, err := readChildrenOfThreads(proc)
+		if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ESRCH) {
+			return children, err
+		}
+		// A thread of ours has ended, and another has its children now.
+	}
+	// Or the kernel was made without CONFIG_PROC_CHILDREN.
+	return scanForChildren(proc)
+}
+
+func readChildrenOfThreads(proc string) ([]int, error) {
 	dir := filepath.Join(proc, "self/task")
 	tasks, err := os.ReadDir(dir)
 	if err != nil {
-		return nil, fmt.Errorf("cannot list threads in %s: %v", dir, err)
+		return nil, fmt.Errorf("cannot list threads: %w", err)
 	}
 	var children []int
 	for _, task := range tasks {
@@ -70,6 +81,21 @@ func readChildren(proc string) ([]int, error) {
 				return nil, fmt.Errorf("cannot list children: %w", err)
 			}
 			children = append(children, pid)
+		}
+	}
+	return children, nil
+}
+
+// scanForChildren looks at every process there is.
+func scanForChildren(proc string) ([]int, error) {
+	stats, err := procfs.New(proc).Stats()
+	if err != nil {
+		return nil, fmt.Errorf("cannot list children: %w", err)
+	}
+	var children []int
+	for _, s := range stats {
+		if s.PPID == os.Getpid() {
+			children = append(children, s.PID)
 		}
 	}
 	return children, nil
