@@ -32,7 +32,7 @@ func (m *Monitor) boot(ctx context.Context, l api.Launch) error {
 	m.record.From = img.Digest.String()
 	m.record.Manifest, m.record.Source = string(img.Config.Manifest.Path), []byte(img.Config.Manifest.Source)
 	if img.Config.Freezer == image.FreezerRespawn {
-		return m.bootCold(ctx, img, l)
+		return m.bootCold(ctx, img)
 	}
 	return m.bootHot(ctx, img)
 }
@@ -62,13 +62,12 @@ func (m *Monitor) fits(img *image.Image, force bool) error {
 }
 
 // bootCold starts the programs of an image again from its manifest.
-func (m *Monitor) bootCold(ctx context.Context, img *image.Image, l api.Launch) error {
+func (m *Monitor) bootCold(ctx context.Context, img *image.Image) error {
 	if err := restoreCaptured(ctx, img); err != nil {
 		return err
 	}
-	return m.up(ctx, api.Launch{
-		Name: l.Name, Manifest: m.record.Source, ManifestPath: m.record.Manifest, Freezer: api.FreezerRespawn,
-	})
+	m.record.Freezer, m.record.WhyCold = api.FreezerRespawn, "the image was saved with the respawn freezer"
+	return m.startFresh(ctx)
 }
 
 // bootHot has CRIU revive an image, with the init binary it was frozen with.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -83,6 +84,7 @@ func (m *Monitor) after(ctx context.Context, said *link.Farewell) *link.Farewell
 		}
 		m.reconnect(ctx, greeting)
 		m.unmark()
+		debug.FreeOSMemory() // a save takes several times what a monitor needs else
 		return nil
 	}
 	m.setState(api.StateQuitting)

@@ -26,12 +26,15 @@ func (m *Monitor) up(ctx context.Context, l api.Launch) error {
 	if err := m.chooseFreezer(ctx, l.Freezer); err != nil {
 		return err
 	}
-	key, err := m.programs.Own()
-	if err != nil {
+	m.record.Manifest, m.record.Source = l.ManifestPath, l.Manifest
+	return m.startFresh(ctx)
+}
+
+// startFresh starts an image from its manifest, with this program as init.
+func (m *Monitor) startFresh(ctx context.Context) (err error) {
+	if m.record.Program, err = m.programs.Own(); err != nil {
 		return fmt.Errorf("cannot keep the program that runs as init: %w", err)
 	}
-	m.record.Program = key
-	m.record.Manifest, m.record.Source = l.ManifestPath, l.Manifest
 	return m.spawn(ctx)
 }
 
