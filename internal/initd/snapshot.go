@@ -15,15 +15,16 @@ import (
 // asked is a snapshot under way.
 type asked struct{ id, ref string }
 
-// beginSnapshot begins a snapshot for the monitor and answers at once: the
-// link will be closed before there is a result, which is sent as an event.
-func (in *Init) beginSnapshot(ctx context.Context, req api.SnapshotRequest) (link.Accepted, error) {
+// beginSnapshot admits a snapshot for the monitor, and begins it once the
+// monitor has been answered: the link will be closed before there is a result,
+// which is sent as an event.
+func (in *Init) beginSnapshot(ctx context.Context, req api.SnapshotRequest) (any, error) {
 	id, err := in.admit(req)
 	if err != nil {
-		return link.Accepted{}, err
+		return nil, err
 	}
-	go in.take(context.WithoutCancel(ctx), id, req)
-	return link.Accepted{Snapshot: id}, nil
+	begin := func() { go in.take(context.WithoutCancel(ctx), id, req) }
+	return link.Reply{Value: link.Accepted{Snapshot: id}, Then: begin}, nil
 }
 
 // snapshot makes a snapshot for a program inside the image, or for init

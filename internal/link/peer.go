@@ -73,10 +73,15 @@ func (p *Peer) Call(ctx context.Context, method string, in, out any) error {
 	select {
 	case m := <-answer:
 		return decodeReply(m, out)
-	case <-p.done:
-		return ErrClosed
 	case <-ctx.Done():
 		return ctx.Err()
+	case <-p.done:
+	}
+	select {
+	case m := <-answer: // it came just before the end
+		return decodeReply(m, out)
+	default:
+		return ErrClosed
 	}
 }
 

@@ -15,8 +15,17 @@ import (
 // greetLimit is how long whoever connects may take to say why.
 const greetLimit = 5 * time.Second
 
-// Calls answers a monitor's calls. The value it returns is sent as JSON.
+// Calls answers a monitor's calls. The value it returns is sent as JSON, that
+// of a Reply alike.
 type Calls func(ctx context.Context, method string, body json.RawMessage) (any, error)
+
+// Reply is an answer with something to do once it is sent. What closes the
+// link belongs there: else the answer could be lost with the link, and the
+// monitor would ask again.
+type Reply struct {
+	Value any
+	Then  func()
+}
 
 // Server is init's end. It always listens, but speaks only between Open and
 // Close: while the link is closed, a greeting waits for Await.
@@ -192,6 +201,10 @@ func (s *Server) serve(c *conn) {
 func (s *Server) answer(ctx context.Context, c *conn, m message) {
 	reply := message{Reply: true, ID: m.ID}
 	value, err := s.calls(ctx, m.Call, m.Body)
+	if r, ok := value.(Reply); ok {
+		value = r.Value
+		defer r.Then()
+	}
 	if err == nil {
 		reply.Body, err = json.Marshal(value)
 	}
