@@ -37,7 +37,6 @@ func runScripts(t *testing.T, dir string) {
 			"exits":    exits,
 			"until":    until,
 			"freeport": freePort,
-			"tmpfs":    tmpfs,
 		},
 	})
 }
@@ -134,16 +133,4 @@ func freePort(ts *testscript.TestScript, neg bool, args []string) {
 	_, port, err := net.SplitHostPort(l.Addr().String())
 	ts.Check(err)
 	ts.Setenv(args[0], port)
-}
-
-// tmpfs FOLDER SIZE makes a folder that holds no more than so many bytes. It
-// is empty again when the script ends.
-func tmpfs(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 2 {
-		ts.Fatalf("usage: tmpfs FOLDER SIZE")
-	}
-	dir := ts.MkAbs(args[0])
-	ts.Check(os.MkdirAll(dir, 0o700))
-	ts.Check(unix.Mount("none", dir, "tmpfs", 0, "size="+args[1]))
-	ts.Defer(func() { _ = unix.Unmount(dir, unix.MNT_DETACH) })
 }
