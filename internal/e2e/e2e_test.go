@@ -42,6 +42,7 @@ func TestMain(m *testing.M) {
 	}())
 }
 
+// build builds packages into a folder; options may stand before them.
 func build(dir string, packages ...string) error {
 	cmd := exec.Command("go", append([]string{"build", "-trimpath", "-o", dir + "/"}, packages...)...)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
@@ -57,7 +58,9 @@ type box struct {
 	home string
 	dir  string // for manifests and whatever the programs write
 	env  []string
-	as   *syscall.Credential // who runs seance; nil: the tester
+	// seance is the program that is tried.
+	seance string
+	as     *syscall.Credential // who runs seance; nil: the tester
 }
 
 func newBox(t *testing.T) *box {
@@ -68,7 +71,7 @@ func newBox(t *testing.T) *box {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	b := &box{t: t, dir: dir, home: filepath.Join(dir, "home")}
+	b := &box{t: t, dir: dir, home: filepath.Join(dir, "home"), seance: filepath.Join(programs, "seance")}
 	if err := os.Mkdir(b.home, 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +89,7 @@ type result struct {
 func (b *box) command(args ...string) *exec.Cmd {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	b.t.Cleanup(cancel)
-	cmd := exec.CommandContext(ctx, filepath.Join(programs, "seance"), args...)
+	cmd := exec.CommandContext(ctx, b.seance, args...)
 	cmd.Dir = b.dir
 	cmd.Env = append(os.Environ(), "SEANCE_HOME="+b.home, "PATH="+programs+":"+os.Getenv("PATH"))
 	cmd.Env = append(cmd.Env, b.env...)

@@ -98,6 +98,28 @@ func TestTwoFuturesOfOneMoment(t *testing.T) {
 	}
 }
 
+func TestAnUpgradeOfSeanceStrandsNoImage(t *testing.T) {
+	testenv.RequireCRIU(t)
+	b := newBox(t)
+	b.must("up", "-f", b.holder("old", 1))
+	b.must("snapshot", "--quit")
+	// The new version is another binary, and no trace of the old one is left but
+	// what the image carries.
+	newer := t.TempDir()
+	if err := build(newer, "-ldflags=-w", "./../../cmd/seance"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(filepath.Join(b.home, "bin")); err != nil {
+		t.Fatal(err)
+	}
+	b.seance = filepath.Join(newer, "seance")
+	b.must("boot", "old")
+	b.goesOn("old")
+	b.must("snapshot", "--quit", "old:again")
+	b.must("boot", "old:again")
+	b.goesOn("old")
+}
+
 // machine is what a quit must leave as it was.
 type machine struct {
 	mounts, sockets, locks, processes, cgroups []string

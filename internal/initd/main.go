@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"sync"
 	"syscall"
 	"time"
@@ -51,6 +52,7 @@ func live(dir string) int {
 		return 1
 	}
 	in.boot(ctx)
+	debug.FreeOSMemory() // what is held here is frozen with the image each time
 	in.untilSignal(ctx)
 	return 0
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"runtime/debug"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -94,6 +95,7 @@ func (m *Monitor) launch(ctx context.Context, l api.Launch, report *report) erro
 		defer close(reported)
 		defer m.hub.leave(news)
 		m.tell(ctx, l, news, report)
+		debug.FreeOSMemory() // from here on a monitor needs little
 	}()
 	said := m.follow(ctx)
 	m.bury()

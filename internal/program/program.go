@@ -65,6 +65,9 @@ func (p Folder) running(st *syscall.Stat_t) (key string, ok bool) {
 // OfImage keeps the program of a saved image and returns its key. extract
 // writes it into a folder.
 func (p Folder) OfImage(d digest.Digest, extract func(dir string) error) (key string, err error) {
+	if own, err := p.Own(); err == nil && p.is(own, d) {
+		return own, nil // and the monitor that runs it shares its pages
+	}
 	key = "image-" + d.Encoded()
 	return key, p.keep(key, func(path string) error {
 		dir := filepath.Dir(path)
@@ -76,6 +79,12 @@ func (p Folder) OfImage(d digest.Digest, extract func(dir string) error) (key st
 		}
 		return os.Chmod(path, 0o755)
 	})
+}
+
+// is says whether the program of a key has a digest.
+func (p Folder) is(key string, d digest.Digest) bool {
+	own, err := p.Digest(key)
+	return err == nil && own == d
 }
 
 // keep makes the folder of a key with what fill puts there, whole or not at
