@@ -118,6 +118,7 @@ func TestAnUpgradeOfSeanceStrandsNoImage(t *testing.T) {
 	b.must("snapshot", "--quit", "old:again")
 	b.must("boot", "old:again")
 	b.goesOn("old")
+	b.must("quit") // while this version is there
 }
 
 // machine is what a quit must leave as it was.
