@@ -33,19 +33,19 @@ func drawAction(t *rapid.T, table *process.Table) action {
 			known = append(known, th.TID())
 		}
 	}
-	number := rapid.OneOf(rapid.SampledFrom(known), rapid.SampledFrom(known), process_pid(-2, 40))
+	any := rapid.OneOf(rapid.SampledFrom(known), rapid.SampledFrom(known), number(-2, 40))
 	name := rapid.SampledFrom(actions).Draw(t, "action")
 	if rapid.IntRange(0, 3).Draw(t, "more") == 0 {
 		name = "fork"
 	}
 	return action{
-		name: name, pid: number.Draw(t, "pid"), a: number.Draw(t, "a"), b: number.Draw(t, "b"),
+		name: name, pid: any.Draw(t, "pid"), a: any.Draw(t, "a"), b: any.Draw(t, "b"),
 		options: process.WaitOptions(rapid.SampledFrom([]int{0, 1, 2, 3, 4, 5, 6, 8, 9, 10, 14, 0x1000004, 0x100000e, 0x20}).Draw(t, "options")),
 		flag:    rapid.Bool().Draw(t, "flag"),
 	}
 }
 
-func process_pid(from, to int) *rapid.Generator[process.PID] {
+func number(from, to int) *rapid.Generator[process.PID] {
 	return rapid.Map(rapid.IntRange(from, to), func(n int) process.PID { return process.PID(n) })
 }
 
@@ -114,6 +114,7 @@ func (a action) run(table *process.Table, p process.Process, th process.Thread) 
 // Any sequence of operations keeps every invariant, changes nothing when it is
 // refused, and has the same outcome on a table that was frozen and restored before.
 func TestRandomActions(t *testing.T) {
+	rapidChecks(t, 400)
 	rapid.Check(t, func(t *rapid.T) {
 		options := []process.Option{process.WithLimit(rapid.SampledFrom([]process.PID{8, 40, 1000}).Draw(t, "limit"))}
 		if rapid.Bool().Draw(t, "global") {

@@ -287,3 +287,12 @@ func (tw *treeWriter) cut(line string) string {
 	}
 	return string([]rune(line)[:tw.options.Width])
 }
+
+// printable replaces what a terminal could take for commands.
+func printable(s string) string {
+	quoted := strconv.QuoteToGraphic(s)
+	if len(quoted) == len(s)+2 {
+		return s
+	}
+	return quoted
+}
