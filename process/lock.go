@@ -31,7 +31,7 @@ const (
 // each, and the number of tries before sleeping.
 const (
 	minPause = 512
-	maxPause = 32768
+	maxPause = 65536
 	maxTries = 64
 )
 

@@ -40,7 +40,6 @@ const (
 	opReadTTY
 	opWriteTTY
 	opLimit
-	opNothing
 )
 
 const (

@@ -27,7 +27,7 @@ enum { MEMORY_FD = 3, TTY_FD = 10, SLOTS = 1024 };
 
 enum op {
 	FORK = 1, EXEC, EXIT, SETSID, SETPGID, KILL, WAIT4, WAITID, SUBREAPER,
-	SETTTY, DROPTTY, SETFOREGROUND, GETFOREGROUND, READTTY, WRITETTY, LIMIT, NOTHING
+	SETTTY, DROPTTY, SETFOREGROUND, GETFOREGROUND, READTTY, WRITETTY, LIMIT
 };
 
 // The layout is known to system_test.go, too.
@@ -157,7 +157,6 @@ static int run(struct slot *s, uint32_t sequence)
 		return result;
 	case SETFOREGROUND: case READTTY: case WRITETTY: return on_tty(s);
 	case LIMIT: return set_limit(s);
-	case NOTHING: return 0;
 	}
 	errno = ENOSYS;
 	return -1;
