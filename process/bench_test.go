@@ -304,3 +304,22 @@ func BenchmarkWait(b *testing.B) {
 		}
 	}
 }
+
+func BenchmarkSync(b *testing.B) {
+	const n = 10_000
+	table := process.NewTable()
+	for range n - 1 {
+		fork(b, table.Init())
+	}
+	seen := look(table)
+	mirror, err := process.Mirror(seen)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if events, err := mirror.Sync(seen); err != nil || len(events) > 0 {
+			b.Fatal(events, err)
+		}
+	}
+	perProcess(b, n)
+}

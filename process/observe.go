@@ -32,7 +32,7 @@ func (o *Observed) ended() bool {
 	return (o.State == 'Z' || o.State == 'X' || o.State == 'x') && len(o.otherThreads()) == 0
 }
 
-// otherThreads returns the threads besides the main thread.
+// otherThreads returns the threads besides the main thread, ascending.
 func (o *Observed) otherThreads() []PID {
 	if len(o.TIDs) == 0 || len(o.TIDs) == 1 && o.TIDs[0] == o.PID {
 		return nil
@@ -43,6 +43,7 @@ func (o *Observed) otherThreads() []PID {
 			list = append(list, tid)
 		}
 	}
+	slices.Sort(list)
 	return list
 }
 

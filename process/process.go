@@ -153,9 +153,15 @@ func (p Process) Group() Group {
 			return Group{}
 		}
 		links := r.links.Load()
-		g := p.t.groupHandle(uint32(links)) // then as in Parent
-		if r.links.Load() == links && g.t != nil && g == p.t.groupHandle(uint32(links)) && r.serial() == p.serial {
-			return g
+		g := p.t.groups.peek(uint32(links))
+		if g == nil {
+			continue // it has just moved away
+		}
+		number, ids, sNumber := g.number.Load(), g.ids.Load(), g.sNumber.Load()
+		// As in Parent; and as in groupHandle, nothing else can have changed.
+		if r.links.Load() == links && g.ids.Load() == ids && g.number.Load() == number &&
+			number != 0 && r.serial() == p.serial {
+			return Group{t: p.t, number: number, sNumber: sNumber, pgid: PID(ids >> 32), sid: PID(uint32(ids))}
 		}
 	}
 }

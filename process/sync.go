@@ -186,7 +186,7 @@ func (s *syncer) dropThreads(slot uint32, o *Observed) {
 	alive := o.otherThreads()
 	for th := r.extra; th != 0; {
 		next, tid := t.threads.at(th).next, PID(t.threads.at(th).tid.Load())
-		if !slices.Contains(alive, tid) {
+		if _, there := slices.BinarySearch(alive, tid); !there {
 			t.freeThread(th, r)
 			s.event(Event{Kind: EventThreadEnded, PID: o.PID, From: tid})
 		}

@@ -81,7 +81,7 @@ func (tw *treeWriter) session(sid PID, s *session) {
 	if slot := t.numbers.task(sid); slot&threadBit == 0 && slot != 0 && t.procs.at(slot).has(isLeader) {
 		leader = slot
 	}
-	row := row{text: text + tw.leader(leader), color: colorHeading}
+	row := row{text: text + tw.leader(sid, leader), color: colorHeading}
 	row.columns[3], row.columns[4] = number(sid), printable(tw.ttyName)
 	tw.rows = append(tw.rows, row)
 
@@ -96,9 +96,13 @@ func (tw *treeWriter) session(sid PID, s *session) {
 	}
 }
 
-// leader says who leads a session or group.
-func (tw *treeWriter) leader(slot uint32) string {
-	if slot == 0 {
+// leader says who leads a session or group. Number 0 is not one of this table's: the
+// kernel's threads have it, and who came into a PID namespace from outside.
+func (tw *treeWriter) leader(of PID, slot uint32) string {
+	switch {
+	case of == 0:
+		return ", outside"
+	case slot == 0:
 		return ", leader gone"
 	}
 	if name := tw.name(slot); name != "" {
@@ -113,7 +117,7 @@ func (tw *treeWriter) group(pgid PID, slot uint32, g *group) {
 	if leader&threadBit != 0 || leader != 0 && t.procs.at(leader).groupSlot() != slot {
 		leader = 0
 	}
-	heading := row{text: "  group " + number(pgid) + tw.leader(leader), color: colorHeading}
+	heading := row{text: "  group " + number(pgid) + tw.leader(pgid, leader), color: colorHeading}
 	heading.columns[2], heading.columns[3], heading.columns[4] = number(pgid), number(g.sid()), printable(tw.ttyName)
 	foreground := tw.tty != nil && tw.tty.foreground == numbered{pgid, g.number.Load()}
 	if foreground {
