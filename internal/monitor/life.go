@@ -45,7 +45,8 @@ func (m *Monitor) follow(ctx context.Context) *link.Farewell {
 		if last := m.after(ctx, said); last != nil {
 			return last
 		}
-		if m.ended() {
+		// With a new link, init may have said more on it, and ended meanwhile.
+		if m.ended() && !m.linked() {
 			return m.explains(nil)
 		}
 	}
@@ -146,7 +147,7 @@ func (m *Monitor) kill() {
 // when this returns.
 func (m *Monitor) bury() {
 	if m.ours {
-		reap(m.record.Init.PID)
+		m.log.Info("init has ended", "status", reap(m.record.Init.PID))
 	}
 	if m.record.Freezer == api.FreezerRespawn {
 		children.End()
@@ -160,11 +161,18 @@ func (m *Monitor) bury() {
 }
 
 // reap takes the exit status of a child that has ended.
-func reap(pid int) {
+func reap(pid int) string {
 	for {
 		var status unix.WaitStatus
-		if _, err := unix.Wait4(pid, &status, 0, nil); !errors.Is(err, unix.EINTR) {
-			return
+		_, err := unix.Wait4(pid, &status, 0, nil)
+		switch {
+		case errors.Is(err, unix.EINTR):
+		case err != nil:
+			return err.Error()
+		case status.Signaled():
+			return status.Signal().String()
+		default:
+			return fmt.Sprintf("exit status %d", status.ExitStatus())
 		}
 	}
 }

@@ -56,6 +56,12 @@ func (m *Monitor) setPeer(p *link.Peer) {
 	close(m.found)
 }
 
+func (m *Monitor) linked() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.peer != nil
+}
+
 func (m *Monitor) dropPeer() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
