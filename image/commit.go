@@ -45,14 +45,14 @@ func (w *Writer) commit(ctx context.Context, ref Ref, cfg Config) (*Image, error
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("its config: %w", err)
 	}
-	d, err := w.stage(cfg)
+	d, meta, err := w.stage(cfg)
 	if err != nil {
 		return nil, err
 	}
 	if err := w.publish(ctx, d, ref); err != nil {
 		return nil, err
 	}
-	return &Image{Ref: ref, Digest: d.Digest, Config: cfg, store: w.store, layers: slices.Clone(w.layers)}, nil
+	return &Image{Ref: ref, Digest: d.Digest, Config: cfg, store: w.store, layers: slices.Clone(w.layers), meta: meta}, nil
 }
 
 // complete fills in what the writer knows better than its caller.
@@ -77,11 +77,12 @@ func (w *Writer) complete(cfg *Config, ref Ref) {
 }
 
 // stage writes config and manifest to the side and begins to sync them. It
-// returns the manifest's descriptor as it stands in the index, but for the tag.
-func (w *Writer) stage(cfg Config) (descriptor, error) {
+// returns the manifest's descriptor as it stands in the index, but for the tag,
+// and the size of both.
+func (w *Writer) stage(cfg Config) (d descriptor, meta int64, err error) {
 	config, err := w.stageJSON(MediaTypeConfig, cfg)
 	if err != nil {
-		return descriptor{}, err
+		return descriptor{}, 0, err
 	}
 	m := manifest{
 		Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: v1.MediaTypeImageManifest,
@@ -94,10 +95,10 @@ func (w *Writer) stage(cfg Config) (descriptor, error) {
 	for _, l := range w.layers {
 		m.Layers = append(m.Layers, l.descriptor())
 	}
-	d, err := w.stageJSON(v1.MediaTypeImageManifest, m)
+	d, err = w.stageJSON(v1.MediaTypeImageManifest, m)
 	d.ArtifactType = ArtifactType
 	d.Annotations = map[string]string{v1.AnnotationCreated: m.Annotations[v1.AnnotationCreated]}
-	return d, err
+	return d, d.Size + config.Size, err
 }
 
 func (w *Writer) stageJSON(mediaType string, v any) (descriptor, error) {

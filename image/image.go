@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strconv"
 
@@ -21,6 +22,7 @@ type Image struct {
 
 	store  *Store
 	layers []Layer
+	meta   int64 // size of manifest and config
 }
 
 // Get finds the image that ref names: a tag, a digest, or a unique prefix of
@@ -81,7 +83,7 @@ func (s *Store) load(owner string, d descriptor) (*Image, error) {
 	if err := agree(c, layers); err != nil {
 		return nil, &CorruptError{owner, "manifest", err}
 	}
-	img := &Image{Digest: d.Digest, Config: c, store: s, layers: layers}
+	img := &Image{Digest: d.Digest, Config: c, store: s, layers: layers, meta: d.Size + m.Config.Size}
 	if ref, err := ParseRef(owner); err == nil && ref.String() == ownerName(d) {
 		img.Ref = ref
 	}
@@ -91,9 +93,26 @@ func (s *Store) load(owner string, d descriptor) (*Image, error) {
 // Layers lists the image's layers, in the manifest's order.
 func (i *Image) Layers() []Layer { return slices.Clone(i.layers) }
 
-// Size is that of all the image's layers on disk, in bytes.
+// Complete says whether all layers are there, in their full length: if not,
+// with a *CorruptError. It takes no time. Extract reads what it extracts, and
+// checks the content; Verify reads all.
+func (i *Image) Complete() error {
+	for _, l := range i.layers {
+		info, err := os.Stat(i.store.blobPath(l.Digest))
+		if err == nil && info.Size() != l.Size {
+			err = fmt.Errorf("%d bytes long, not %d", info.Size(), l.Size)
+		}
+		if err != nil {
+			return &CorruptError{i.name(), l.String(), err}
+		}
+	}
+	return nil
+}
+
+// Size is what the image takes on disk, in bytes. Layers may be shared with
+// other images.
 func (i *Image) Size() int64 {
-	var n int64
+	n := i.meta
 	for _, l := range i.layers {
 		n += l.Size
 	}

@@ -76,7 +76,20 @@ func newBox(t *testing.T) *box {
 		t.Fatal(err)
 	}
 	t.Cleanup(b.endAll)
+	t.Cleanup(b.tellLogs)
 	return b
+}
+
+// tellLogs shows what the monitors had to say, when the test has failed.
+func (b *box) tellLogs() {
+	if !b.t.Failed() {
+		return
+	}
+	logs, _ := filepath.Glob(filepath.Join(b.home, "live", "*", "monitor.log"))
+	for _, path := range logs {
+		said, _ := os.ReadFile(path)
+		b.t.Logf("%s:\n%s", path, said)
+	}
 }
 
 // result is what a command did.

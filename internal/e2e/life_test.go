@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/seancehq/seance/internal/testenv"
 )
@@ -171,6 +172,17 @@ func cgroups() []string {
 	return all
 }
 
+// alone checks that the machine is as it was. A monitor ends just after it has
+// told its client that all else has ended.
+func (b *box) alone(before machine) {
+	b.t.Helper()
+	deadline := time.Now().Add(time.Second)
+	for len(processesOf(b)) > 0 && time.Now().Before(deadline) {
+		time.Sleep(time.Millisecond)
+	}
+	before.equals(b.t, look(b.t, b))
+}
+
 func (m machine) equals(t *testing.T, now machine) {
 	t.Helper()
 	for _, c := range []struct {
@@ -204,10 +216,10 @@ func TestNothingIsLeftBehind(t *testing.T) {
 			b.must("up", "-f", manifest, "--freezer", freezer)
 			b.must("snapshot", "all:one")
 			b.must("snapshot", "--quit", "all:two")
-			before.equals(t, look(t, b))
+			b.alone(before)
 			b.must("boot", "all:two", "--as", "all")
 			b.must("quit")
-			before.equals(t, look(t, b))
+			b.alone(before)
 
 			left, err := os.ReadDir(filepath.Join(b.home, "live", "all"))
 			if err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/seancehq/seance/api"
 	"github.com/seancehq/seance/internal/criu"
 	"github.com/seancehq/seance/internal/link"
+	"github.com/seancehq/seance/internal/linux/netlock"
 	"github.com/seancehq/seance/internal/linux/pidfd"
 )
 
@@ -39,7 +40,12 @@ func (m *Monitor) adopt(ctx context.Context) (err error) {
 	}
 	m.setState(api.StateRunning)
 	m.unmark()
-	return os.RemoveAll(dumpDir(m.live)) // of a save that was never finished
+	for _, dir := range workDirs(m.live) { // of a save that was never finished
+		if err := os.RemoveAll(dir); err != nil {
+			m.log.Error("cannot clear away", "error", err)
+		}
+	}
+	return nil
 }
 
 // adoption is what init is told. If it waits for the end of a save, the store
@@ -53,6 +59,9 @@ func (m *Monitor) adoption(ctx context.Context) link.Greeting {
 	was := m.record.Saving
 	if was == nil {
 		return g
+	}
+	if err := netlock.EndRepair(m.record.Init.PID); err != nil {
+		m.log.Error("connections of the image may be broken", "error", err)
 	}
 	m.unlock(was.Locked)
 	if info := m.stored(ctx, *was); info != nil {

@@ -37,8 +37,12 @@ func (m *Monitor) boot(ctx context.Context, l api.Launch) error {
 	return m.bootHot(ctx, img)
 }
 
-// fits says whether an image can boot on this machine as it is now.
+// fits says whether an image is whole, and can boot on this machine as it is
+// now.
 func (m *Monitor) fits(img *image.Image, force bool) error {
+	if err := img.Complete(); err != nil {
+		return err
+	}
 	if err := img.Config.CheckHost(image.ThisHost(cpuFeatures())); err != nil {
 		return err
 	}
@@ -78,8 +82,8 @@ func (m *Monitor) bootHot(ctx context.Context, img *image.Image) error {
 	if err := os.MkdirAll(rootDir(m.live), 0o755); err != nil {
 		return err
 	}
-	dir := reviveDir(m.live)
-	if err := freshDir(dir); err != nil {
+	dir, err := workDir(m.live)
+	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)

@@ -25,8 +25,12 @@ func (m *Monitor) unlock(connections []netlock.Connection) {
 }
 
 // unlockAfterFailure removes what a CRIU has left that may have been killed at
-// any moment, while it made the lock too.
+// any moment: with sockets in repair, or in the middle of making the lock. The
+// sockets come first, so that no program finds one out of order.
 func (s *save) unlockAfterFailure() {
+	if err := netlock.EndRepair(s.m.record.Init.PID); err != nil {
+		s.m.log.Error("connections of the image may be broken", "error", err)
+	}
 	if len(s.locked) == 0 {
 		return
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -102,10 +103,11 @@ func lock(l api.Live) (*os.File, error) {
 // sweep removes what a live image leaves in its folder, all but its logs.
 func sweep(l api.Live) error {
 	var errs []error
-	for _, path := range []string{
+	paths := []string{
 		l.Record(), l.Record() + ".new", l.Socket(), l.Link(), l.Inside(), specPath(l), specPath(l) + ".new",
-		dumpDir(l), reviveDir(l), rootDir(l), l.Dir + "/bin",
-	} {
+		rootDir(l), filepath.Dir(l.Program()),
+	}
+	for _, path := range append(paths, workDirs(l)...) {
 		if err := os.RemoveAll(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			errs = append(errs, err)
 		}

@@ -109,8 +109,8 @@ func (s *save) cold(ctx context.Context) error {
 // with the memory is taken while all programs stand still. When they are to
 // end, so is the image stored: if anything fails, they simply go on.
 func (s *save) hot(ctx context.Context) error {
-	dir := dumpDir(s.m.live)
-	if err := freshDir(dir); err != nil {
+	dir, err := workDir(s.m.live)
+	if err != nil {
 		return fmt.Errorf("cannot make room for the frozen image: %w", err)
 	}
 	defer os.RemoveAll(dir)
@@ -247,13 +247,6 @@ func (s *save) info() *api.SavedInfo {
 	return &api.SavedInfo{
 		Ref: s.ref.String(), Digest: s.image.Digest.String(), Size: s.image.Size(), Freezer: s.m.record.Freezer,
 	}
-}
-
-func freshDir(dir string) error {
-	if err := os.RemoveAll(dir); err != nil {
-		return err
-	}
-	return os.Mkdir(dir, 0o700)
 }
 
 func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
