@@ -38,7 +38,7 @@ func buildActor(t *testing.T) string {
 		skip(t, "there is no C compiler")
 	}
 	actor := filepath.Join(t.TempDir(), "actor")
-	out, err := exec.Command(cc, "-O1", "-Wall", "-Wextra", "-o", actor, "testdata/actor.c").CombinedOutput()
+	out, err := exec.Command(cc, "-O1", "-Wall", "-Wextra", "-pthread", "-o", actor, "testdata/actor.c").CombinedOutput()
 	if err != nil {
 		t.Fatalf("cannot compile the actor: %v\n%s", err, out)
 	}

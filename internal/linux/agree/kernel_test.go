@@ -78,6 +78,10 @@ func (k *kernel) process(pid process.PID) process.Process {
 func (k *kernel) expected(p process.Process) stat {
 	st := stat{state: 'S', ppid: p.Parent().PID(), pgid: p.Group().PGID(), sid: p.Session().SID(), tpgid: -1}
 	switch p.State() {
+	case process.Running:
+		if !p.MainThread().Exists() {
+			st.state = 'Z' // though the process goes on
+		}
 	case process.Stopped:
 		st.state = 'T'
 	case process.Zombie:

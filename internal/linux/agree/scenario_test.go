@@ -125,3 +125,91 @@ func TestNumbersWrapAround(t *testing.T) {
 		}
 	})
 }
+
+func (r *runner) callThread(th process.Thread, what op) answer {
+	got, err := r.s.call(th.TID(), what, 0, 0, 0)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return got
+}
+
+func (r *runner) doThread(p process.Process) process.Thread {
+	tid, err := r.s.thread(p.PID())
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	th, err := p.NewThread()
+	if err != nil || th.TID() != tid {
+		r.t.Fatalf("thread: Linux made %d, the table %d, %v", tid, th.TID(), err)
+	}
+	return th
+}
+
+func (r *runner) doEndThread(th process.Thread, code int) {
+	r.s.order(th.TID(), opEndThread, int32(code), 0, 0)
+	_, effects, err := th.Exit(process.Exited(code))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.k.deliver(effects)
+	r.compare("end of a thread")
+}
+
+// doWaitStatus waits for one child and compares how it ended.
+func (r *runner) doWaitStatus(p, child process.Process) {
+	want, err := p.Wait4(child.PID(), process.WNOHANG)
+	got := r.call(p, opWait4, int32(child.PID()), int32(process.WNOHANG), 0)
+	r.same("wait4", got, err)
+	if process.PID(got.result) != want.PID || want.PID != 0 && int(got.out[0]) != want.WaitStatus() {
+		r.t.Fatalf("wait4: Linux says %d, %#x, the table %+v", got.result, got.out[0], want)
+	}
+	r.compare("wait4")
+}
+
+func TestThreads(t *testing.T) {
+	scenario(t, func(r *runner, init process.Process) {
+		// The main thread ends first: the process goes on, and ends with the last one.
+		p := r.doFork(init)
+		th := r.doThread(p)
+		r.same("setpgid of a thread", r.call(init, opSetpgid, int32(th.TID()), 0, 0), init.SetPGID(th.TID(), 0))
+		r.same("setpgid to a thread's number", r.call(init, opSetpgid, int32(p.PID()), int32(th.TID()), 0), init.SetPGID(p.PID(), th.TID()))
+		r.doEndThread(p.MainThread(), 5)
+		r.doWaitStatus(init, p)
+		r.doEndThread(th, 7)
+		if p.State() != process.Zombie {
+			t.Fatal("the process did not end with its last thread")
+		}
+		r.doWaitStatus(init, p)
+
+		// One that is not the main thread executes a program: it gets the PID.
+		p = r.doFork(init)
+		other, th := r.doThread(p), r.doThread(p)
+		got := r.callThread(th, opExec)
+		main, err := th.Exec()
+		r.same("exec", got, err)
+		r.s.slot[p.PID()] = r.s.slot[th.TID()]
+		if main.TID() != p.PID() || other.Exists() || p.ThreadCount() != 1 {
+			t.Fatalf("after exec: main thread %d, %d threads", main.TID(), p.ThreadCount())
+		}
+		r.compare("exec by a thread")
+		for _, gone := range []process.PID{other.TID(), th.TID()} {
+			if _, ok := r.s.stat(gone); ok {
+				t.Errorf("thread %d lives on", gone)
+			}
+		}
+		r.same("setpgid after exec", r.call(init, opSetpgid, int32(p.PID()), 0, 0), init.SetPGID(p.PID(), 0))
+
+		// One thread of several ends the process.
+		th = r.doThread(p)
+		r.s.order(th.TID(), opExit, 9, 0, 0)
+		effects, err := p.Exit(process.Exited(9))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.k.deliver(effects)
+		r.compare("group exit")
+		r.doWaitStatus(init, p)
+		r.doFork(init) // the numbers go on after those of the threads
+	})
+}

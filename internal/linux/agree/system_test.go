@@ -40,6 +40,8 @@ const (
 	opReadTTY
 	opWriteTTY
 	opLimit
+	opThread
+	opEndThread
 )
 
 const (
@@ -235,6 +237,23 @@ func (s *system) fork(pid process.PID) (answer, error) {
 		return got, fmt.Errorf("child %d did not come up", got.result)
 	}
 	return got, nil
+}
+
+// thread makes an actor start a thread, and waits until it can be told things. It
+// returns the number of the thread.
+func (s *system) thread(pid process.PID) (process.PID, error) {
+	slot := s.used
+	s.used++
+	got, err := s.call(pid, opThread, int32(slot), 0, 0)
+	if err != nil || got.errno != 0 {
+		return 0, fmt.Errorf("cannot start a thread: %w, %w", err, got.errno)
+	}
+	if !s.await(&s.slots[slot].pid) {
+		return 0, fmt.Errorf("a thread of %d did not come up", pid)
+	}
+	tid := process.PID(s.slots[slot].pid)
+	s.slot[tid] = slot
+	return tid, nil
 }
 
 // signals returns which signals came to a process since it was last asked.

@@ -1,6 +1,6 @@
-// One process of the system that the table is compared with. It waits for commands
-// in memory it shares with the test, does one system call for each, and answers with
-// the result. Its signal handlers note in the same memory which signals came.
+// One process of the system that the table is compared with. Each of its threads waits
+// for commands in memory it shares with the test, does one system call for each, and
+// answers with the result. Signal handlers note in the same memory which signals came.
 //
 // usage: actor SLOT PROC [TTY...]      (slot 0 is init and mounts proc at PROC)
 
@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/futex.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -27,7 +28,8 @@ enum { MEMORY_FD = 3, TTY_FD = 10, SLOTS = 1024 };
 
 enum op {
 	FORK = 1, EXEC, EXIT, SETSID, SETPGID, KILL, WAIT4, WAITID, SUBREAPER,
-	SETTTY, DROPTTY, SETFOREGROUND, GETFOREGROUND, READTTY, WRITETTY, LIMIT
+	SETTTY, DROPTTY, SETFOREGROUND, GETFOREGROUND, READTTY, WRITETTY, LIMIT,
+	THREAD, ENDTHREAD
 };
 
 // The layout is known to system_test.go, too.
@@ -42,7 +44,7 @@ struct slot {
 };
 
 static struct slot *slots;
-static int me;
+static __thread int me;
 static char *self, *proc;
 
 static void note(int sig) { __atomic_or_fetch(&slots[me].signals, 1ull << sig, __ATOMIC_SEQ_CST); }
@@ -73,15 +75,37 @@ static void answer(struct slot *s, uint32_t sequence, int result)
 	futex(&s->reply, FUTEX_WAKE, INT_MAX);
 }
 
+static void come_up(void)
+{
+	__atomic_store_n(&slots[me].pid, gettid(), __ATOMIC_SEQ_CST);
+	futex((uint32_t *)&slots[me].pid, FUTEX_WAKE, INT_MAX);
+}
+
 static int do_fork(struct slot *s)
 {
 	pid_t pid = fork();
 	if (pid == 0) {
 		me = s->a;
-		__atomic_store_n(&slots[me].pid, getpid(), __ATOMIC_SEQ_CST);
-		futex((uint32_t *)&slots[me].pid, FUTEX_WAKE, INT_MAX);
+		come_up();
 	}
 	return pid;
+}
+
+static void obey(uint32_t last);
+
+static void *thread(void *slot)
+{
+	me = (int)(intptr_t)slot;
+	come_up();
+	obey(0);
+	return NULL;
+}
+
+static int do_thread(struct slot *s)
+{
+	pthread_t id;
+	errno = pthread_create(&id, NULL, thread, (void *)(intptr_t)s->a);
+	return errno ? -1 : 0;
 }
 
 static int do_exec(uint32_t sequence)
@@ -157,6 +181,8 @@ static int run(struct slot *s, uint32_t sequence)
 		return result;
 	case SETFOREGROUND: case READTTY: case WRITETTY: return on_tty(s);
 	case LIMIT: return set_limit(s);
+	case THREAD: return do_thread(s);
+	case ENDTHREAD: return syscall(SYS_exit, s->a); // of this thread alone
 	}
 	errno = ENOSYS;
 	return -1;
@@ -180,24 +206,8 @@ static void prepare_init(int ttys, char **paths)
 	}
 }
 
-int main(int argc, char **argv)
+static void obey(uint32_t last)
 {
-	self = "/proc/self/exe";
-	slots = mmap(NULL, SLOTS * sizeof *slots, PROT_READ | PROT_WRITE, MAP_SHARED, MEMORY_FD, 0);
-	if (argc < 3 || slots == MAP_FAILED)
-		return 1;
-	me = atoi(argv[1]);
-	proc = argv[2];
-	handle_all();
-	uint32_t last = 0;
-	if (slots[me].pid) { // after an exec
-		last = strtoul(argv[3], NULL, 10);
-		answer(&slots[me], last, 0);
-	} else {
-		prepare_init(argc - 3, argv + 3);
-		__atomic_store_n(&slots[me].pid, getpid(), __ATOMIC_SEQ_CST);
-		futex((uint32_t *)&slots[me].pid, FUTEX_WAKE, INT_MAX);
-	}
 	for (;;) {
 		struct slot *s = &slots[me];
 		uint32_t now = __atomic_load_n(&s->command, __ATOMIC_SEQ_CST);
@@ -213,4 +223,24 @@ int main(int argc, char **argv)
 		}
 		answer(s, now, result);
 	}
+}
+
+int main(int argc, char **argv)
+{
+	self = "/proc/self/exe";
+	slots = mmap(NULL, SLOTS * sizeof *slots, PROT_READ | PROT_WRITE, MAP_SHARED, MEMORY_FD, 0);
+	if (argc < 3 || slots == MAP_FAILED)
+		return 1;
+	me = atoi(argv[1]);
+	proc = argv[2];
+	handle_all();
+	uint32_t last = 0;
+	if (slots[me].pid) { // after an exec
+		last = strtoul(argv[3], NULL, 10);
+		answer(&slots[me], last, 0);
+	} else {
+		prepare_init(argc - 3, argv + 3);
+		come_up();
+	}
+	obey(last);
 }
