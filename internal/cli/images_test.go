@@ -93,7 +93,7 @@ platform  linux/\w+
 made by   CRIU 4.2.1
 session   s1  since .* \(3h ago\)
 manifest  /srv/shop/seance.yaml
-size      \d+ B \(memory \d+ B\)
+size      [\d.]+ K?i?B \(memory \d+ B\)
 start-up  link, db
 files     0 open or mapped
 `
