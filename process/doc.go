@@ -28,6 +28,20 @@
 // was. errors.Is finds its reason (ErrSessionLeader, ...), and ErrnoOf the number that
 // Linux gives for it.
 //
+// # Agreement with Linux
+//
+// The reference is Linux, and where POSIX leaves a choice, Linux's. Random sequences of
+// system calls are run on real processes in a PID namespace and on a Table, and every
+// number, error, wait result and signal must be the same (internal/linux/agree).
+//
+// Four things are not modelled. A terminal is taken to be a pseudo-terminal: other
+// ones hang up completely when their session leader exits. Children belong to their
+// parent process and not to one of its threads, so a wait asks them in one order, and
+// there is no __WNOTHREAD. Nobody ignores SIGCHLD, so every zombie has to be waited for
+// or freed. There is no ptrace(2). CreateGroup and MoveToGroup are not system calls:
+// the first is refused to a group leader, where setpgid(2) would do nothing, and the
+// second brings an emptied group back, which Linux has no way to ask for.
+//
 // # Concurrency
 //
 // All methods may be called at the same time. There is one lock, Table.mu, and it is

@@ -137,7 +137,7 @@ func (r *runner) step() {
 func (r *runner) actor() process.Process {
 	var able []process.Process
 	for p := range r.k.table.Processes() {
-		if p.State() == process.Running {
+		if p.State() == process.Running && p.MainThread().Exists() {
 			able = append(able, p)
 		}
 	}

@@ -78,14 +78,13 @@ func (k *kernel) process(pid process.PID) process.Process {
 func (k *kernel) expected(p process.Process) stat {
 	st := stat{state: 'S', ppid: p.Parent().PID(), pgid: p.Group().PGID(), sid: p.Session().SID(), tpgid: -1}
 	switch p.State() {
-	case process.Running:
-		if !p.MainThread().Exists() {
-			st.state = 'Z' // though the process goes on
-		}
 	case process.Stopped:
 		st.state = 'T'
 	case process.Zombie:
 		st.state = 'Z'
+	}
+	if !p.MainThread().Exists() {
+		st.state = 'Z' // though the process may go on
 	}
 	if p.HasTerminal() {
 		st.tty, _, _ = p.Session().Terminal()

@@ -45,9 +45,10 @@ struct slot {
 
 static struct slot *slots;
 static __thread int me;
+static int process; // the slot of the main thread, where signals are noted
 static char *self, *proc;
 
-static void note(int sig) { __atomic_or_fetch(&slots[me].signals, 1ull << sig, __ATOMIC_SEQ_CST); }
+static void note(int sig) { __atomic_or_fetch(&slots[process].signals, 1ull << sig, __ATOMIC_SEQ_CST); }
 
 static void handle(int sig, void (*how)(int))
 {
@@ -85,7 +86,7 @@ static int do_fork(struct slot *s)
 {
 	pid_t pid = fork();
 	if (pid == 0) {
-		me = s->a;
+		me = process = s->a;
 		come_up();
 	}
 	return pid;
@@ -227,11 +228,11 @@ static void obey(uint32_t last)
 
 int main(int argc, char **argv)
 {
-	self = "/proc/self/exe";
+	self = argv[0]; // not /proc/self/exe, which is gone once the main thread has ended
 	slots = mmap(NULL, SLOTS * sizeof *slots, PROT_READ | PROT_WRITE, MAP_SHARED, MEMORY_FD, 0);
 	if (argc < 3 || slots == MAP_FAILED)
 		return 1;
-	me = atoi(argv[1]);
+	me = process = atoi(argv[1]);
 	proc = argv[2];
 	handle_all();
 	uint32_t last = 0;
