@@ -68,17 +68,24 @@ func (l *lock) lockSlow() {
 // spin tries for a while to get the lock without sleeping. Between two tries it does
 // not look at the lock: that would take it out of the owner's cache.
 func (l *lock) spin() bool {
+	alone := runtime.GOMAXPROCS(0) == 1
 	pause := minPause
 	for try := range maxTries {
-		for range pause {
+		if alone || try%8 == 7 {
+			runtime.Gosched() // the owner may need our processor
+		} else {
+			rest(pause)
 		}
 		if l.state.Load() == unlocked && l.state.CompareAndSwap(unlocked, locked) {
 			return true
 		}
 		pause = min(4*pause, maxPause)
-		if try%8 == 7 {
-			runtime.Gosched() // on a single processor the owner must be let run
-		}
 	}
 	return false
+}
+
+// rest does nothing for so many rounds.
+func rest(rounds int) {
+	for range rounds {
+	}
 }

@@ -126,36 +126,6 @@ func TestNumbersWrapAround(t *testing.T) {
 	})
 }
 
-func (r *runner) callThread(th process.Thread, what op) answer {
-	got, err := r.s.call(th.TID(), what, 0, 0, 0)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	return got
-}
-
-func (r *runner) doThread(p process.Process) process.Thread {
-	tid, err := r.s.thread(p.PID())
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	th, err := p.NewThread()
-	if err != nil || th.TID() != tid {
-		r.t.Fatalf("thread: Linux made %d, the table %d, %v", tid, th.TID(), err)
-	}
-	return th
-}
-
-func (r *runner) doEndThread(th process.Thread, code int) {
-	r.s.order(th.TID(), opEndThread, int32(code), 0, 0)
-	_, effects, err := th.Exit(process.Exited(code))
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	r.k.deliver(effects)
-	r.compare("end of a thread")
-}
-
 // doWaitStatus waits for one child and compares how it ended.
 func (r *runner) doWaitStatus(p, child process.Process) {
 	want, err := p.Wait4(child.PID(), process.WNOHANG)
