@@ -63,41 +63,64 @@ func TestTwoSavesAtOnce(t *testing.T) {
 	b.valid()
 }
 
+// CRIU is killed at moments that can be told from outside: when it has just
+// begun, while it writes the memory, and while the monitor stores what it has
+// written. (In between are some milliseconds in which CRIU has code of its own
+// inside a program; killed there, it takes the program with it.)
 func TestCRIUIsKilledInTheMiddleOfASave(t *testing.T) {
 	testenv.RequireCRIU(t)
 	b := newBox(t)
-	b.must("up", "-f", b.holder("big", 100))
-	for round := range 12 {
-		args := []string{"snapshot"}
-		if round%2 == 1 {
-			args = append(args, "--quit")
-		}
-		save := b.command(args...)
-		var said bytes.Buffer
-		save.Stderr = &said
-		if err := save.Start(); err != nil {
-			t.Fatal(err)
-		}
-		monitor := b.monitorOf("big")
-		var criu int
-		b.until("CRIU runs", func() bool { criu = childNamed(monitor, "criu"); return criu != 0 })
-		time.Sleep(time.Duration(rand.IntN(120)) * time.Millisecond) // anywhere in the save: that is the test
-		_ = syscall.Kill(criu, syscall.SIGKILL)
-		err := save.Wait()
-		if _, live := b.record("big"); !live { // it was too late: the image is saved and has quit
+	b.must("up", "-f", b.holder("big", 150))
+	dir := filepath.Join(b.home, "live", "big")
+	moments := []struct {
+		name    string
+		args    []string
+		reached func() bool
+	}{
+		{"it has begun", []string{"snapshot"}, func() bool { return true }},
+		{"it writes the memory", []string{"snapshot"}, func() bool { return sizeOf(dir+"/criu-*/pages-*.img") > 20<<20 }},
+		{"it writes the memory of an image that is to quit", []string{"snapshot", "--quit"}, func() bool { return sizeOf(dir+"/criu-*/pages-*.img") > 20<<20 }},
+		{"an image that is to quit is being stored", []string{"snapshot", "--quit"}, func() bool { return sizeOf(b.home+"/store/tmp/*/*") > 20<<20 }},
+	}
+	for range 3 {
+		for _, at := range moments {
+			save := b.command(at.args...)
+			var said bytes.Buffer
+			save.Stderr = &said
+			monitor := b.monitorOf("big")
+			if err := save.Start(); err != nil {
+				t.Fatal(err)
+			}
+			var criu int
+			b.until("CRIU runs", func() bool { criu = childNamed(monitor, "criu"); return criu != 0 })
+			for !at.reached() && !b.over(save.Process.Pid) {
+				time.Sleep(time.Millisecond)
+			}
+			_ = syscall.Kill(criu, syscall.SIGKILL)
+			err := save.Wait()
 			b.valid()
-			b.must("boot", "big")
-			continue
+			if _, live := b.record("big"); !live { // stored in the same moment
+				b.must("boot", "big")
+			} else if err != nil && !strings.Contains(said.String(), `cannot save image "big": CRIU was killed before it was done; try again; it goes on`) {
+				t.Errorf("killed when %s, the message: %s", at.name, said.String())
+			}
+			b.goesOn("big")
 		}
-		if err != nil && !strings.Contains(said.String(), "CRIU was killed before it was done; try again; it goes on") {
-			t.Errorf("the message: %s", said.String())
-		}
-		b.goesOn("big")
-		b.valid()
 	}
 	b.must("snapshot", "--quit")
 	b.must("boot", "big")
 	b.goesOn("big")
+}
+
+// sizeOf is the size of all files that a pattern names.
+func sizeOf(pattern string) (n int64) {
+	paths, _ := filepath.Glob(pattern)
+	for _, path := range paths {
+		if info, err := os.Stat(path); err == nil {
+			n += info.Size()
+		}
+	}
+	return n
 }
 
 func TestTheMonitorIsKilledInTheMiddleOfASave(t *testing.T) {
