@@ -18,6 +18,7 @@ import (
 type arena[T any] struct {
 	dir     atomic.Pointer[[]atomic.Pointer[page[T]]] // for readers without the lock
 	pages   []*page[T]                                // the same, for those who hold it
+	heads   []pageHead                                // of the pages
 	partial uint32                                    // head of the list of pages with free slots, number+1
 	holes   []uint32                                  // numbers of pages given back
 	spare   uint32                                    // the one page kept without a record, number+1
@@ -30,15 +31,17 @@ const (
 	slotMask = pageSize - 1
 )
 
-type page[T any] struct {
-	free       uint64 // bit i: recs[i] is free
+// page holds nothing but records, so that those of 64 bytes have a cache line each.
+type page[T any] [pageSize]T
+
+type pageHead struct {
+	free       uint64 // bit i: record i is free
 	prev, next uint32 // list of pages with free slots, number+1
-	recs       [pageSize]T
 }
 
 // at returns the record of a slot that is known to be in use.
 func (a *arena[T]) at(slot uint32) *T {
-	return &a.pages[slot>>slotBits].recs[slot&slotMask]
+	return &a.pages[slot>>slotBits][slot&slotMask]
 }
 
 // peek returns the record of a slot for a reader that does not hold the lock,
@@ -52,7 +55,7 @@ func (a *arena[T]) peek(slot uint32) *T {
 	if page == nil {
 		return nil
 	}
-	return &page.recs[slot&slotMask]
+	return &page[slot&slotMask]
 }
 
 // alloc takes a free slot. The record is as its last owner left it: the caller
@@ -62,13 +65,13 @@ func (a *arena[T]) alloc() uint32 {
 		a.addPage()
 	}
 	n := a.partial - 1
-	page := a.pages[n]
+	head := &a.heads[n]
 	if a.spare == n+1 {
 		a.spare = 0
 	}
-	bit := bits.TrailingZeros64(page.free)
-	page.free &= page.free - 1
-	if page.free == 0 {
+	bit := bits.TrailingZeros64(head.free)
+	head.free &= head.free - 1
+	if head.free == 0 {
 		a.unlink(n)
 	}
 	a.live++
@@ -78,13 +81,13 @@ func (a *arena[T]) alloc() uint32 {
 // release gives a slot back. Its serial number must already be cleared.
 func (a *arena[T]) release(slot uint32) {
 	n := slot >> slotBits
-	page := a.pages[n]
-	if page.free == 0 {
+	head := &a.heads[n]
+	if head.free == 0 {
 		a.link(n)
 	}
-	page.free |= 1 << (slot & slotMask)
+	head.free |= 1 << (slot & slotMask)
 	a.live--
-	if page.free != ^uint64(0) {
+	if head.free != ^uint64(0) {
 		return
 	}
 	if a.spare == 0 {
@@ -103,10 +106,12 @@ func (a *arena[T]) addPage() {
 		n, a.holes = a.holes[last], a.holes[:last]
 	} else {
 		a.pages = append(a.pages, nil)
+		a.heads = append(a.heads, pageHead{})
 	}
-	fresh := &page[T]{free: ^uint64(0)}
+	fresh := new(page[T])
+	a.heads[n].free = ^uint64(0)
 	if n == 0 {
-		fresh.free &^= 1 // slot 0 is never given out
+		a.heads[n].free &^= 1 // slot 0 is never given out
 	}
 	a.pages[n] = fresh
 	a.publish(n, fresh)
@@ -133,6 +138,7 @@ func (a *arena[T]) shrink() {
 		return
 	}
 	a.pages = append([]*page[T](nil), a.pages[:end]...)
+	a.heads = append([]pageHead(nil), a.heads[:end]...)
 	kept := make([]uint32, 0, end)
 	for _, n := range a.holes {
 		if int(n) < end {
@@ -162,23 +168,23 @@ func (a *arena[T]) replaceDir(size int) {
 }
 
 func (a *arena[T]) link(n uint32) {
-	page := a.pages[n]
-	page.prev, page.next = 0, a.partial
+	head := &a.heads[n]
+	head.prev, head.next = 0, a.partial
 	if a.partial != 0 {
-		a.pages[a.partial-1].prev = n + 1
+		a.heads[a.partial-1].prev = n + 1
 	}
 	a.partial = n + 1
 }
 
 func (a *arena[T]) unlink(n uint32) {
-	page := a.pages[n]
-	if page.prev != 0 {
-		a.pages[page.prev-1].next = page.next
+	head := &a.heads[n]
+	if head.prev != 0 {
+		a.heads[head.prev-1].next = head.next
 	} else {
-		a.partial = page.next
+		a.partial = head.next
 	}
-	if page.next != 0 {
-		a.pages[page.next-1].prev = page.prev
+	if head.next != 0 {
+		a.heads[head.next-1].prev = head.prev
 	}
-	page.prev, page.next = 0, 0
+	head.prev, head.next = 0, 0
 }

@@ -49,7 +49,7 @@ func (p Process) act(op string, f func(t *Table, r *proc) error) error {
 func (t *Table) exitLocked(slot uint32, r *proc, status ExitStatus, e *Effects) {
 	f := r.flags()
 	if f&isExiting == 0 {
-		r.status = uint32(status)
+		r.status = status
 	}
 	if f&isLeader != 0 {
 		t.leaderExits(r, e)
@@ -165,7 +165,7 @@ func (t *Table) notifyParent(slot uint32, r *proc, e *Effects) {
 	if up == 0 {
 		return
 	}
-	status := r.exitStatus()
+	status := r.status
 	e.signal(Delivery{
 		To: t.handle(up), Signal: SIGCHLD,
 		Code: exitCode(status), Status: status, Child: r.number(),

@@ -195,7 +195,7 @@ func (p Process) ExitStatus() (ExitStatus, bool) {
 	if r == nil || !r.has(isZombie) {
 		return 0, false
 	}
-	return r.exitStatus(), true
+	return r.status, true
 }
 
 // Children returns the children of p at this moment, zombies included, in
@@ -222,13 +222,13 @@ func (p Process) ChildCount() int {
 func (p Process) children() listing {
 	t := p.t
 	if t == nil {
-		return nil
+		return listing{}
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	r := p.lookup()
 	if r == nil {
-		return nil
+		return listing{}
 	}
 	return t.listChildren(r)
 }

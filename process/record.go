@@ -7,12 +7,14 @@ import "sync/atomic"
 // for none. Slot 0 of the processes stands for what is outside the table: Linux's
 // PID 0, the parent of init.
 
-// proc is the record of a process: 72 bytes.
+// proc is the record of a process: 64 bytes, a cache line.
 type proc struct {
-	word   atomic.Uint64 // serial and flags; 0 when the slot is free
-	links  atomic.Uint64 // slot of the parent << 32 | slot of the group
-	pid    atomic.Int32
-	status uint32 // ExitStatus, once a zombie or in a group exit
+	word  atomic.Uint64 // serial and flags; 0 when the slot is free
+	links atomic.Uint64 // slot of the parent << 32 | slot of the group
+	pid   atomic.Int32
+
+	status ExitStatus // once a zombie or in a group exit
+	stop   Signal     // what stopped it
 
 	firstChild, lastChild  uint32 // in the order in which they came
 	prevSibling, nextSib   uint32
@@ -22,7 +24,6 @@ type proc struct {
 	waitable uint32 // children that have something to report to wait(2)
 	threads  uint32 // threads that have not ended, the main thread included
 	extra    uint32 // first of the threads besides the main one
-	stop     Signal // what stopped it
 }
 
 // flags share a word with the serial number, so that a reader without the lock
@@ -49,13 +50,12 @@ const serialShift = 12
 // waitFlags are those that make a child worth waiting for.
 const waitFlags = isZombie | stopUnread | contUnread
 
-func (p *proc) flags() flags           { return flags(p.word.Load()) & flagMask }
-func (p *proc) has(f flags) bool       { return flags(p.word.Load())&f != 0 }
-func (p *proc) serial() uint64         { return p.word.Load() >> serialShift }
-func (p *proc) parentSlot() uint32     { return uint32(p.links.Load() >> 32) }
-func (p *proc) groupSlot() uint32      { return uint32(p.links.Load()) }
-func (p *proc) number() PID            { return PID(p.pid.Load()) }
-func (p *proc) exitStatus() ExitStatus { return ExitStatus(p.status) }
+func (p *proc) flags() flags       { return flags(p.word.Load()) & flagMask }
+func (p *proc) has(f flags) bool   { return flags(p.word.Load())&f != 0 }
+func (p *proc) serial() uint64     { return p.word.Load() >> serialShift }
+func (p *proc) parentSlot() uint32 { return uint32(p.links.Load() >> 32) }
+func (p *proc) groupSlot() uint32  { return uint32(p.links.Load()) }
+func (p *proc) number() PID        { return PID(p.pid.Load()) }
 
 func (p *proc) setLinks(parent, group uint32) { p.links.Store(uint64(parent)<<32 | uint64(group)) }
 

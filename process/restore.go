@@ -86,7 +86,7 @@ func (th *thawer) process(st *ProcessState) error {
 	th.states = append(th.states, st)
 	r := t.procs.at(slot)
 	r.pid.Store(int32(st.PID))
-	r.status = uint32(st.Status)
+	r.status = st.Status
 	r.stop = st.Stopped
 	f := st.flags()
 	r.threads = count(f, isAlive) - count(f, mainEnded)

@@ -169,7 +169,7 @@ func (f *freezer) process(slot uint32, r *proc) ProcessState {
 		Terminal: fl&hasTerminal != 0, MainEnded: fl&mainEnded != 0,
 	}
 	if st.Zombie || st.Exiting {
-		st.Status = r.exitStatus()
+		st.Status = r.status
 	}
 	for th := r.extra; th != 0; th = t.threads.at(th).next {
 		st.Threads = append(st.Threads, PID(t.threads.at(th).tid.Load()))

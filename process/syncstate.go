@@ -16,7 +16,7 @@ func (s *syncer) state(o *Observed) {
 	before, after := r.flags(), o.flags()
 	switch {
 	case after&isZombie != 0 && before&isZombie == 0:
-		r.status = uint32(o.Status)
+		r.status = o.Status
 		s.event(Event{Kind: EventExited, PID: o.PID, Status: o.Status})
 	case after&isStopped != 0 && before&isStopped == 0:
 		s.event(Event{Kind: EventStopped, PID: o.PID})

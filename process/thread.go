@@ -269,7 +269,7 @@ func (p Process) BeginExit(status ExitStatus) error {
 		case r.has(isExiting):
 			return nil
 		}
-		r.status = uint32(status)
+		r.status = status
 		t.change(r, isExiting, 0)
 		return nil
 	})

@@ -185,7 +185,7 @@ func (t *Table) collect(slot uint32, options WaitOptions) WaitResult {
 	f := child.flags()
 	switch {
 	case f&isZombie != 0:
-		result.Status = child.exitStatus()
+		result.Status = child.status
 		result.Code = exitCode(result.Status)
 		if options&WNOWAIT == 0 {
 			t.freeProc(slot, child)
