@@ -55,6 +55,11 @@ func TestRestoreRefusesWhatNoTableCouldBe(t *testing.T) {
 		}
 	}
 	init := process.ProcessState{PID: 1, Leader: true}
+	with := func(change func(*process.SessionState)) process.State {
+		st := one(init)
+		change(&st.Sessions[0])
+		return st
+	}
 	if _, err := process.Restore(one(init)); err != nil {
 		t.Fatal(err)
 	}
@@ -68,6 +73,24 @@ func TestRestoreRefusesWhatNoTableCouldBe(t *testing.T) {
 		"a PID out of range": one(init, process.ProcessState{PID: 1000, PPID: 1}),
 		"a false leader":     one(init, process.ProcessState{PID: 2, PPID: 1, Leader: true}),
 		"a dead init":        one(process.ProcessState{PID: 1, Leader: true, Zombie: true}),
+		"a negative parent":  one(init, process.ProcessState{PID: 2, PPID: -1}),
+		"a stopped zombie":   one(init, process.ProcessState{PID: 2, PPID: 1, Zombie: true, Stopped: process.SIGSTOP}),
+		"a zombie's thread":  one(init, process.ProcessState{PID: 2, PPID: 1, Zombie: true, Threads: []process.PID{3}}),
+		"stopped by SIGTERM": one(init, process.ProcessState{PID: 2, PPID: 1, Stopped: process.SIGTERM}),
+		"a false status":     one(init, process.ProcessState{PID: 2, PPID: 1, Zombie: true, Status: 0x7f}),
+		"a status too early": one(init, process.ProcessState{PID: 2, PPID: 1, Status: 0x100}),
+		"no thread at all":   one(init, process.ProcessState{PID: 2, PPID: 1, MainEnded: true}),
+		"no such terminal":   one(init, process.ProcessState{PID: 2, PPID: 1, Terminal: true}),
+		"a parent of init":   one(process.ProcessState{PID: 1, PPID: 2, Leader: true}, process.ProcessState{PID: 2, PPID: 1}),
+		"an empty group": with(func(s *process.SessionState) {
+			s.Groups = append(s.Groups, process.GroupState{PGID: 9})
+		}),
+		"a group twice":                         with(func(s *process.SessionState) { s.Groups = append(s.Groups, s.Groups[0]) }),
+		"a foreground group without a terminal": with(func(s *process.SessionState) { s.Foreground = 1 }),
+		"a foreground group that nothing bears": with(func(s *process.SessionState) { s.Terminal, s.Foreground = 5, 9 }),
+		"a group gone that never was":           with(func(s *process.SessionState) { s.Terminal, s.ForegroundGone = 5, true }),
+		"a hung-up group that nothing bears":    with(func(s *process.SessionState) { s.HungUp = 9 }),
+		"a session out of range":                with(func(s *process.SessionState) { s.SID = -1 }),
 	} {
 		if _, err := process.Restore(st); !errors.Is(err, process.ErrBadState) {
 			t.Errorf("%s: got error %v", name, err)
