@@ -396,3 +396,74 @@ func (b *box) over(pid int) bool {
 	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	return err != nil || strings.HasPrefix(string(raw[bytes.LastIndexByte(raw, ')')+1:]), " Z")
 }
+
+func TestAMountIsMissingAtBoot(t *testing.T) {
+	testenv.RequireCRIU(t)
+	b := newBox(t)
+	disk := filepath.Join(b.dir, "disk")
+	if err := os.Mkdir(disk, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mount("tmpfs", disk, "tmpfs", 0, ""); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = syscall.Unmount(disk, syscall.MNT_DETACH) })
+	b.must("up", "-f", b.holder("shop", 1))
+	b.must("snapshot", "--quit")
+	if err := syscall.Unmount(disk, 0); err != nil {
+		t.Fatal(err)
+	}
+	b.must("boot", "shop") // there is still a folder: nothing of the image was on the disk
+	b.must("quit")
+	if err := os.Remove(disk); err != nil {
+		t.Fatal(err)
+	}
+	b.refused(1, []string{`cannot boot image "shop"`, disk, "mount it again"}, "boot", "shop")
+}
+
+func TestInitAndMonitorAreKilledTogether(t *testing.T) {
+	testenv.RequireCRIU(t)
+	for _, freezer := range []string{"criu", "respawn"} {
+		t.Run(freezer, func(t *testing.T) {
+			b := newBox(t)
+			b.must("up", "-f", b.holder("shop", 1), "--freezer", freezer)
+			img := b.image("shop")
+			_ = syscall.Kill(img.MonitorPID, syscall.SIGKILL)
+			_ = syscall.Kill(img.PID, syscall.SIGKILL)
+			b.until("nothing is left after the next command", func() bool {
+				if r := b.try("ls", "--json"); strings.TrimSpace(r.out) != "[]" {
+					return false
+				}
+				return len(processesOf(b)) == 0
+			})
+		})
+	}
+}
+
+func TestQuitCallsOffAStartUp(t *testing.T) {
+	testenv.RequireCRIU(t)
+	for _, freezer := range []string{"criu", "respawn"} {
+		t.Run(freezer, func(t *testing.T) {
+			b := newBox(t)
+			up := b.command("up", "--freezer", freezer, "-f", b.manifest("slow", fmt.Sprintf(`services:
+  first: {command: [%s/holder, "1"], ready: {log: held 1}}
+  deaf: {command: [sleep, "1000"], priority: 200, ready: {command: ["false"], timeout: 10m}}
+`, programs)))
+			var said bytes.Buffer
+			up.Stderr = &said
+			if err := up.Start(); err != nil {
+				t.Fatal(err)
+			}
+			b.until("the first service is up", func() bool {
+				_, live := b.record("slow")
+				return live && strings.Contains(b.try("ps", "-i", "slow").out, "ready")
+			})
+			b.refused(4, []string{`cannot make a snapshot of image "slow": it is (still )?booting`}, "snapshot", "-i", "slow")
+			b.must("quit", "-i", "slow")
+			if err := up.Wait(); err == nil || !strings.Contains(said.String(), `image "slow" was told to quit before it was up`) {
+				t.Errorf("up: %v, %s", err, said.String())
+			}
+			b.until("nothing is left", func() bool { return len(processesOf(b)) == 0 })
+		})
+	}
+}

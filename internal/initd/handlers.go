@@ -46,11 +46,12 @@ func (in *Init) closeLink(ctx context.Context, _ bool) error {
 }
 
 func (in *Init) farewell(ctx context.Context) *link.Farewell {
-	s, ok := session.SnapshotFrom(ctx)
-	if !ok {
-		return nil
+	f := &link.Farewell{Capture: in.manifest.Capture}
+	if s, ok := session.SnapshotFrom(ctx); ok {
+		f.Save, f.Quit = s.Save, s.Quit
+	} else {
+		f.Quit = true // a start-up that was called off is shut down again
 	}
-	f := &link.Farewell{Save: s.Save, Quit: s.Quit, Capture: in.manifest.Capture}
 	for _, e := range in.manager.StartupList() {
 		f.Startup = append(f.Startup, api.Handler{ID: e.ID, Category: e.Category, Priority: e.Priority})
 	}

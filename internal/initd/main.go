@@ -32,6 +32,9 @@ type Init struct {
 	link     *link.Server
 	inside   *inside
 
+	booting    context.Context    // of the first start-up
+	cancelBoot context.CancelFunc // ends the first start-up before its time
+
 	mu       sync.Mutex
 	name     string         // of the live image: another after a boot under another name
 	asked    *asked         // the snapshot under way, or nil
@@ -47,11 +50,13 @@ func live(dir string) int {
 		return 1 // nobody to tell: the monitor sees that init is gone
 	}
 	ctx := context.Background()
-	if err := in.build(); err != nil {
+	err = in.build()
+	in.link.Open()
+	if err != nil {
 		in.link.Send(api.Event{Type: api.EventResult, Time: time.Now(), Error: &api.Error{Code: api.CodeCannot, Message: err.Error()}})
 		return 1
 	}
-	in.boot(ctx)
+	in.boot()
 	debug.FreeOSMemory() // what is held here is frozen with the image each time
 	in.untilSignal(ctx)
 	return 0
@@ -65,6 +70,7 @@ func arrive(dir string) (*Init, error) {
 		return nil, err
 	}
 	in := &Init{spec: spec, place: place(spec), name: spec.Name}
+	in.booting, in.cancelBoot = context.WithCancel(context.Background())
 	if in.link, err = link.Listen(in.place.Link(), in.answer); err != nil {
 		return nil, err
 	}
@@ -73,7 +79,6 @@ func arrive(dir string) (*Init, error) {
 		return nil, err
 	}
 	in.greeted(g)
-	in.link.Open()
 	return in, nil
 }
 
@@ -128,12 +133,18 @@ func (in *Init) environment() []string {
 	return append(env, api.EnvSocket+"="+in.place.Inside(), api.EnvImage+"="+in.name)
 }
 
-// boot runs the start-up list for the first time.
-func (in *Init) boot(ctx context.Context) {
-	result, err := in.manager.Boot(ctx)
+// boot runs the start-up list for the first time. When it is called off, what
+// was started has been shut down again, and init ends.
+func (in *Init) boot() {
+	result, err := in.manager.Boot(in.booting)
+	if !result.Running {
+		in.end()
+		os.Exit(0)
+	}
 	in.started(result, err)
 	img := in.describe()
 	in.link.Send(api.Event{Type: api.EventResult, Time: time.Now(), Image: &img})
+	in.quitIfAsked()
 }
 
 // started keeps what went wrong at a start-up, for whoever asks later.

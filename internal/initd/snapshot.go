@@ -13,7 +13,10 @@ import (
 )
 
 // asked is a snapshot under way.
-type asked struct{ id, ref string }
+type asked struct {
+	id, ref string
+	early   bool // it calls the first start-up off
+}
 
 // beginSnapshot admits a snapshot for the monitor, and begins it once the
 // monitor has been answered: the link will be closed before there is a result,
@@ -24,6 +27,9 @@ func (in *Init) beginSnapshot(ctx context.Context, req api.SnapshotRequest) (any
 		return nil, err
 	}
 	begin := func() { go in.take(context.WithoutCancel(ctx), id, req) }
+	if in.callsOff() {
+		begin = in.cancelBoot
+	}
 	return link.Reply{Value: link.Accepted{Snapshot: id}, Then: begin}, nil
 }
 
@@ -33,6 +39,10 @@ func (in *Init) snapshot(ctx context.Context, req api.SnapshotRequest) (*api.Sna
 	id, err := in.admit(req)
 	if err != nil {
 		return nil, err
+	}
+	if in.callsOff() {
+		in.cancelBoot()
+		select {} // init ends
 	}
 	return in.take(context.WithoutCancel(ctx), id, req), nil
 }
@@ -44,12 +54,29 @@ func (in *Init) admit(req api.SnapshotRequest) (id string, err error) {
 	if in.asked != nil {
 		return "", &api.Error{Code: api.CodeBusy, Message: fmt.Sprintf("cannot make a snapshot of image %q: another one is being made; try again when it is done", in.name)}
 	}
-	if in.bootingLocked() {
+	early := in.bootingLocked()
+	if early && (req.Save || !req.Quit) {
 		return "", &api.Error{Code: api.CodeBusy, Message: fmt.Sprintf("cannot make a snapshot of image %q: it is still booting; try again when it is up", in.name)}
 	}
-	in.asked = &asked{id: newID(), ref: req.Ref}
+	in.asked = &asked{id: newID(), ref: req.Ref, early: early}
 	in.saved, in.frozenMS = nil, 0
 	return in.asked.id, nil
+}
+
+// callsOff says whether the snapshot under way is a quit that does not wait
+// for the first start-up to be done.
+func (in *Init) callsOff() bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.asked != nil && in.asked.early
+}
+
+// quitIfAsked quits an image that came up in the very moment in which its
+// start-up was called off.
+func (in *Init) quitIfAsked() {
+	if in.callsOff() {
+		go in.take(context.Background(), in.asked.id, api.SnapshotRequest{Quit: true})
+	}
 }
 
 func newID() string {
@@ -130,6 +157,9 @@ func handlerRun(r session.Record) api.HandlerRun {
 func (in *Init) observe(e session.Event) {
 	switch e.Kind {
 	case session.PhaseBegins:
+		if e.Progress.Phase == session.Done {
+			return
+		}
 		in.link.Send(api.Event{Type: api.EventStage, Time: e.Time, Message: e.Progress.Phase.String()})
 	case session.HandlerBegins, session.HandlerDone:
 		run := handlerRun(e.Handler)

@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"syscall"
 
 	"github.com/seancehq/seance/api"
 	"github.com/seancehq/seance/internal/criu"
 	"github.com/seancehq/seance/internal/link"
 	"github.com/seancehq/seance/internal/linux/netlock"
 	"github.com/seancehq/seance/internal/linux/pidfd"
+	"github.com/seancehq/seance/internal/linux/procfs"
 )
 
 // adopt takes over a live image whose monitor is gone.
@@ -25,7 +27,7 @@ func (m *Monitor) adopt(ctx context.Context) (err error) {
 	}
 	m.init, err = pidfd.Find(m.record.Init)
 	if errors.Is(err, pidfd.ErrGone) {
-		return errors.Join(m.errDied(ctx), sweep(m.live))
+		return m.clearAway(ctx)
 	}
 	if err != nil {
 		return err
@@ -36,6 +38,9 @@ func (m *Monitor) adopt(ctx context.Context) (err error) {
 		}
 	}
 	if err := m.greet(ctx, m.adoption(ctx)); err != nil {
+		if m.ended() {
+			return m.clearAway(ctx)
+		}
 		return err
 	}
 	m.setState(api.StateRunning)
@@ -46,6 +51,12 @@ func (m *Monitor) adopt(ctx context.Context) (err error) {
 		}
 	}
 	return nil
+}
+
+// clearAway leaves nothing of an image that has died, and says how it did.
+func (m *Monitor) clearAway(ctx context.Context) error {
+	m.endStrays()
+	return errors.Join(m.errDied(ctx), sweep(m.live))
 }
 
 // adoption is what init is told. If it waits for the end of a save, the store
@@ -99,4 +110,24 @@ func (m *Monitor) errDied(ctx context.Context) error {
 		m.unlock(was.Locked)
 	}
 	return e
+}
+
+// endStrays ends the programs of an image whose init and monitor are both
+// gone. Those with a PID namespace of their own have ended with their init;
+// the others are known by their environment.
+func (m *Monitor) endStrays() {
+	fs := procfs.New("/proc")
+	pids, err := fs.PIDs()
+	if err != nil || m.record.Freezer == api.FreezerCRIU {
+		return
+	}
+	for _, pid := range pids {
+		if socket, ok, err := fs.Getenv(pid, api.EnvSocket); err != nil || !ok || socket != m.live.Inside() {
+			continue
+		}
+		if h, err := pidfd.Open(pid); err == nil {
+			_ = h.Signal(syscall.SIGKILL)
+			h.Close()
+		}
+	}
 }

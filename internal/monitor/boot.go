@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
@@ -46,6 +49,9 @@ func (m *Monitor) fits(img *image.Image, force bool) error {
 	if err := img.Config.CheckHost(image.ThisHost(cpuFeatures())); err != nil {
 		return err
 	}
+	if err := checkMounts(img.Config.Mounts); err != nil {
+		return err
+	}
 	if err := checkPorts(img.Config.Listeners); err != nil {
 		return err
 	}
@@ -63,6 +69,17 @@ func (m *Monitor) fits(img *image.Image, force bool) error {
 	}
 	return fmt.Errorf("files that its programs use have changed since it was saved: %s; "+
 		"put them back as they were, or boot it with --force if their new content is right for it", strings.Join(changed, "; "))
+}
+
+// checkMounts says whether there is still a place for everything that was
+// mounted when the image was saved.
+func checkMounts(mounts map[string]string) error {
+	for _, point := range slices.Sorted(maps.Keys(mounts)) {
+		if _, err := os.Stat(point); errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("%s, where %s was mounted when it was saved, is not there: mount it again", point, mounts[point])
+		}
+	}
+	return nil
 }
 
 // bootCold starts the programs of an image again from its manifest.

@@ -177,8 +177,11 @@ func (m *Monitor) tell(ctx context.Context, l api.Launch, news *listener, report
 			report.event(e)
 		case e := <-news.result:
 			flush(news, report.event)
-			if e.Image != nil {
+			switch {
+			case e.Image != nil:
 				m.fillIn(e.Image)
+			case e.Error == nil:
+				e.Error = &api.Error{Code: api.CodeNotAlive, Message: fmt.Sprintf("image %q was told to quit before it was up", m.live.Name)}
 			}
 			report.result(e)
 			return

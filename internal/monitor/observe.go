@@ -10,6 +10,7 @@ import (
 
 	"github.com/seancehq/seance/api"
 	"github.com/seancehq/seance/image"
+	"github.com/seancehq/seance/internal/linux/ns"
 	"github.com/seancehq/seance/internal/linux/procfs"
 )
 
@@ -36,6 +37,9 @@ func (s *save) observe() (err error) {
 	}
 	s.config.Files = seen.files()
 	if s.config.Listeners, err = s.m.listeners(); err != nil {
+		return err
+	}
+	if s.config.Mounts, err = ns.Shared(s.m.record.Init.PID, api.InsideDir); err != nil {
 		return err
 	}
 	return s.observeProcesses()

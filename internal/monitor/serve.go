@@ -142,7 +142,8 @@ func (m *Monitor) serveSnapshot(w http.ResponseWriter, r *http.Request) {
 		refuse(w, &api.Error{Code: api.CodeBad, Message: fmt.Sprintf("cannot read the request: %v", err)})
 		return
 	}
-	if s := m.stateNow(); s != api.StateRunning {
+	early := m.stateNow() == api.StateBooting && req.Quit && !req.Save // init calls its start-up off
+	if s := m.stateNow(); s != api.StateRunning && !early {
 		refuse(w, &api.Error{Code: api.CodeBusy, Message: fmt.Sprintf("cannot make a snapshot of image %q: it is %s; try again when it is done", m.live.Name, s)})
 		return
 	}

@@ -13,6 +13,24 @@ import (
 type mount struct {
 	point  string
 	fstype string
+	source string
+}
+
+// Shared lists the mounts that an image shares with the host besides the
+// root, from the mount point to what is mounted there. pid is any process of
+// the image, inside where the image's own folder is mounted.
+func Shared(pid int, inside string) (map[string]string, error) {
+	all, err := readMounts(fmt.Sprintf("/proc/%d/mountinfo", pid))
+	if err != nil {
+		return nil, fmt.Errorf("cannot see what is mounted in the image: %w", err)
+	}
+	shared := map[string]string{}
+	for _, m := range inherited(all) {
+		if m.point != inside {
+			shared[m.point] = m.fstype + " " + m.source
+		}
+	}
+	return shared, nil
 }
 
 func parseMountinfo(r io.Reader) ([]mount, error) {
@@ -32,10 +50,10 @@ func parseMountinfo(r io.Reader) ([]mount, error) {
 func parseMountLine(line string) (mount, error) {
 	before, after, ok := strings.Cut(line, " - ")
 	left, right := strings.Fields(before), strings.Fields(after)
-	if !ok || len(left) < 6 || len(right) < 1 {
+	if !ok || len(left) < 6 || len(right) < 2 {
 		return mount{}, fmt.Errorf("cannot read mount table line %q: not as in proc_pid_mountinfo(5)", line)
 	}
-	return mount{point: unescape(left[4]), fstype: right[0]}, nil
+	return mount{point: unescape(left[4]), fstype: right[0], source: unescape(right[1])}, nil
 }
 
 // unescape undoes the octal escapes (\040 for a space) of the mount table.
