@@ -6,7 +6,8 @@ package process
 func (p Process) CreateSession() (Session, Group, error) {
 	var g Group
 	err := p.act("create a session for", func(t *Table, r *proc) error {
-		if r.has(isLeader) {
+		// A mirrored table may have seen a session before it saw who leads it.
+		if r.has(isLeader) || t.numbers.session(p.pid) != 0 {
 			return ErrSessionLeader
 		}
 		if t.groups.at(r.groupSlot()).pgid() == p.pid {
