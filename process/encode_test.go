@@ -127,7 +127,7 @@ func FuzzDecodeJSON(f *testing.F) {
 	})
 }
 
-// survive restores a state that may be nonsense, and uses what comes of it.
+// survive restores a state that may be nonsense, and does everything to what comes of it.
 func survive(t *testing.T, st process.State) {
 	table, err := process.Restore(st)
 	if err != nil {
@@ -136,11 +136,10 @@ func survive(t *testing.T, st process.State) {
 	check(t, table)
 	refreeze(t, table)
 	for _, pid := range pids(table.Processes()) {
-		p, _ := table.Process(pid)
-		_, _ = p.Fork()
-		_, _, _ = p.CreateSession()
-		_, _ = p.Exit(0)
-		_, _ = p.Wait4(-1, process.WNOHANG|process.WUNTRACED|process.WCONTINUED)
+		for i, name := range actions {
+			a := action{name: name, pid: pid, a: pid, b: process.PID(i), options: process.WNOHANG, flag: i%2 == 0}
+			_, _ = a.do(table)
+		}
 		check(t, table)
 	}
 }

@@ -62,6 +62,13 @@ func TestSyncOfAnything(t *testing.T) {
 			if events, err := table.Sync(observed); err != nil || len(events) > 0 {
 				t.Fatalf("%+v: then %v, %v", observed, events, err)
 			}
+			for range 3 {
+				a := drawAction(t, table)
+				_, _ = a.do(table)
+				if broken := table.Check(); broken != nil {
+					t.Fatalf("%+v, then %+v:\n%v", observed, a, broken)
+				}
+			}
 		}
 	})
 }

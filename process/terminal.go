@@ -53,7 +53,7 @@ func (p Process) SetTerminal(tty Device, name string, steal bool) error {
 			return ErrNotSessionLeader
 		case s.terminal == tty:
 			return nil
-		case r.has(hasTerminal):
+		case s.terminal != 0:
 			return ErrHasTerminal
 		case owner != nil && !steal:
 			return ErrTerminalInUse
