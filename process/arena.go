@@ -16,14 +16,22 @@ import (
 //
 // Slot 0 is never given out: it means "none" in every link.
 type arena[T any] struct {
-	dir     atomic.Pointer[[]atomic.Pointer[page[T]]] // for readers without the lock
-	pages   []*page[T]                                // the same, for those who hold it
-	heads   []pageHead                                // of the pages
-	partial uint32                                    // head of the list of pages with free slots, number+1
-	holes   []uint32                                  // numbers of pages given back
-	spare   uint32                                    // the one page kept without a record, number+1
-	live    int                                       // records in use
+	dir   atomic.Pointer[[]atomic.Pointer[page[T]]] // for readers without the lock
+	pages []*page[T]                                // the same, for those who hold it
+	heads []pageHead                                // of the pages
+
+	_ cacheLine // what readers look at is not next to what writers change
+
+	partial uint32   // head of the list of pages with free slots, number+1
+	spare   uint32   // the one page kept without a record, number+1
+	live    int      // records in use
+	holes   []uint32 // numbers of pages given back
+
+	_ cacheLine
 }
+
+// cacheLine keeps what stands before it and after it out of one cache line.
+type cacheLine [64]byte
 
 const (
 	slotBits = 6 // 64 records a page: a bitmap of the free ones fits a word

@@ -1,6 +1,9 @@
 package process
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // EventKind says what Sync saw happen.
 type EventKind uint8
@@ -24,13 +27,41 @@ const (
 	EventSessionEnded                       // session PID is gone
 )
 
+var eventNames = [...]string{
+	EventEnded: "ended", EventForked: "forked", EventReparented: "reparented",
+	EventGroupChanged: "group-changed", EventSessionChange: "session-changed",
+	EventExited: "exited", EventStopped: "stopped", EventContinued: "continued", EventExec: "exec",
+	EventThreadStarted: "thread-started", EventThreadEnded: "thread-ended",
+	EventTerminal: "terminal", EventForeground: "foreground",
+	EventOrphaned: "orphaned", EventGroupEnded: "group-ended", EventSessionEnded: "session-ended",
+}
+
+// String names a kind in a word, such as "forked".
+func (k EventKind) String() string {
+	if k == 0 || int(k) >= len(eventNames) {
+		return "unknown"
+	}
+	return eventNames[k]
+}
+
+// MarshalText is String: an Event is encoded as JSON as it is.
+func (k EventKind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
+
+// UnmarshalText takes what MarshalText gave. A kind it does not know, of a later
+// version, becomes 0.
+func (k *EventKind) UnmarshalText(text []byte) error {
+	*k = EventKind(max(0, slices.Index(eventNames[:], string(text))))
+	return nil
+}
+
 // Event is a change that Sync saw.
 type Event struct {
-	Kind     EventKind
-	PID      PID // the process, or the group or session of the last kinds
-	From, To PID
-	Name     string
-	Status   ExitStatus
+	Kind   EventKind  `json:"kind"`
+	PID    PID        `json:"pid"` // the process, or the group or session of the last kinds
+	From   PID        `json:"from,omitempty"`
+	To     PID        `json:"to,omitempty"`
+	Name   string     `json:"name,omitempty"`
+	Status ExitStatus `json:"status,omitempty"`
 }
 
 func (e Event) String() string {

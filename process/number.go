@@ -21,10 +21,14 @@ const (
 type numbers struct {
 	dir   atomic.Pointer[[]atomic.Pointer[numberPage]]
 	pages []*numberPage
+	limit PID // all numbers are less
+
+	_ cacheLine
+
 	spare *numberPage
 	last  PID // the number given out last
-	limit PID // all numbers are less
 	used  int // numbers carried by something
+	_     cacheLine
 }
 
 const (

@@ -10,6 +10,7 @@ import (
 type Table struct {
 	mu     lock
 	serial uint64 // of the last process, thread or group; never used twice
+	_      cacheLine
 
 	numbers  numbers
 	procs    arena[proc]
