@@ -31,6 +31,6 @@
 //
 // service.op is held by whoever starts or stops the service, for as long as it
 // takes; it is a semaphore, so waiting for it can be given up. Outermost first:
-// service.op, gate.run, then one of service.mu, gate.mu, tracker.mu. Events
-// are told with service.op held at most.
+// service.op, gate.run, then one of service.mu, gate.mu, tracker.mu; and
+// Supervisor.mu, hook.mu. Events are told with service.op held at most.
 package supervise

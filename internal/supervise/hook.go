@@ -76,6 +76,7 @@ func (h *hook) spawn(args []string, mark string) (*instance, error) {
 	h.old = stillFlowing(h.old)
 	h.inst = in
 	h.mu.Unlock()
+	h.sup.keep(h)
 	close(in.published)
 	return in, nil
 }

@@ -31,13 +31,14 @@ type Status struct {
 }
 
 // Status tells how all services are, then all hooks, in the order of the
-// manifest.
+// manifest. Hooks that were added later come last.
 func (sup *Supervisor) Status() []Status {
-	list := make([]Status, 0, len(sup.services)+len(sup.hooks))
+	hooks := sup.allHooks()
+	list := make([]Status, 0, len(sup.services)+len(hooks))
 	for _, s := range sup.services {
 		list = append(list, s.status())
 	}
-	for _, h := range sup.hooks {
+	for _, h := range hooks {
 		list = append(list, h.status())
 	}
 	return list

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -70,15 +71,16 @@ type Supervisor struct {
 	onEvent  func(Event)
 
 	services []*service // in the order of the manifest
-	hooks    []*hook
 	byName   map[string]*service
 
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
 	wg     sync.WaitGroup // of background
 
-	mu     sync.Mutex
-	closed bool // guarded by mu: no more goroutines
+	mu     sync.Mutex // guards all below
+	hooks  []*hook    // in the order of the manifest, then in that of AddHook
+	former []*hook    // replaced or removed, whose output others hold open
+	closed bool       // no more goroutines
 }
 
 // New makes a Supervisor. Nothing is started.
@@ -140,10 +142,8 @@ func (sup *Supervisor) Register(m *session.Manager) error {
 			return err
 		}
 	}
-	for _, k := range sup.hooks {
-		h := hookHandler{k}
-		err := m.Register(h, session.InCategory(k.spec.Category), session.AtPriority(k.spec.Priority), session.WithTimeout(h.timeLimit()))
-		if err != nil {
+	for _, h := range sup.allHooks() {
+		if err := h.register(m); err != nil {
 			return err
 		}
 	}
@@ -258,10 +258,11 @@ func (sup *Supervisor) instances() []*instance {
 		all = append(append(all, s.old...), s.inst)
 		s.mu.Unlock()
 	}
-	for _, h := range sup.hooks {
-		h.mu.Lock()
-		all = append(append(all, h.old...), h.inst)
-		h.mu.Unlock()
+	sup.mu.Lock()
+	hooks := slices.Concat(sup.hooks, sup.former)
+	sup.mu.Unlock()
+	for _, h := range hooks {
+		all = append(all, h.instances()...)
 	}
 	return all
 }
