@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -465,5 +466,36 @@ func TestQuitCallsOffAStartUp(t *testing.T) {
 			}
 			b.until("nothing is left", func() bool { return len(processesOf(b)) == 0 })
 		})
+	}
+}
+
+func TestOnlyTheSameUserGetsAnAnswer(t *testing.T) {
+	testenv.RequireRoot(t)
+	b := newBox(t)
+	b.must("up", "-f", b.holder("mine", 1), "--freezer", "respawn")
+	socket := filepath.Join(b.home, "live", "mine", "api.sock")
+	info, err := os.Stat(socket)
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Fatalf("mode of the socket: %v, %v; want 0600", info.Mode().Perm(), err)
+	}
+	// Even where the file lets others in, the monitor does not answer them.
+	for _, path := range []string{filepath.Dir(socket), filepath.Dir(filepath.Dir(socket)), b.home, b.dir} {
+		if err := os.Chmod(path, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Chmod(socket, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	ask := func(uid uint32) error {
+		cmd := exec.Command("curl", "-sS", "--max-time", "10", "--unix-socket", socket, "http://seance/v1/image")
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uid, Gid: uid}}
+		return cmd.Run()
+	}
+	if err := ask(0); err != nil {
+		t.Errorf("the same user got no answer: %v", err)
+	}
+	if err := ask(65534); err == nil {
+		t.Error("another user got an answer")
 	}
 }
