@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"strconv"
 	"syscall"
+	"time"
 )
 
 // ErrNoMonitor says that nobody serves the API on a socket: the image is
@@ -58,6 +59,27 @@ func (c *Client) Handlers(ctx context.Context) (h Handlers, err error) {
 func (c *Client) Hierarchy(ctx context.Context) (h Hierarchy, err error) {
 	err = c.get(ctx, "/v1/hierarchy", &h)
 	return h, err
+}
+
+// WatchHierarchy calls each with the hierarchy and then with every change to it,
+// looking once an interval; 0 leaves the interval to the monitor. It returns nil
+// when the image has ended.
+func (c *Client) WatchHierarchy(ctx context.Context, interval time.Duration, each func(HierarchyChange) error) error {
+	path := "/v1/hierarchy/events"
+	if interval != 0 {
+		path += "?" + url.Values{"interval": {interval.String()}}.Encode()
+	}
+	body, err := c.do(ctx, http.MethodGet, path, nil)
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	return decodeStream(body, func(change HierarchyChange) error {
+		if change.Error != nil {
+			return change.Error
+		}
+		return each(change)
+	})
 }
 
 // Logs calls each with every line that the query selects, until the query is

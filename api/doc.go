@@ -12,6 +12,8 @@
 //	GET  /v1/services    []Service
 //	GET  /v1/handlers    Handlers
 //	GET  /v1/hierarchy   process.State, as JSON
+//	GET  /v1/hierarchy/events
+//	                     stream of HierarchyChange; query: interval, such as 250ms
 //	GET  /v1/logs        stream of LogLine; query: service (repeated), tail, follow
 //	POST /v1/snapshot    SnapshotRequest → stream of Event, the last one a result
 //

@@ -224,3 +224,13 @@ type Launch struct {
 
 // Hierarchy is a process.State, undecoded.
 type Hierarchy = json.RawMessage
+
+// HierarchyChange is one line of the stream of changes to the hierarchy. The
+// first one has the Hierarchy as it was then, each other one an Event. One with
+// an Error is the last.
+type HierarchyChange struct {
+	Time      time.Time       `json:"time"` // when it was seen
+	Hierarchy Hierarchy       `json:"hierarchy,omitempty"`
+	Event     json.RawMessage `json:"event,omitempty"` // a process.Event, undecoded
+	Error     *Error          `json:"error,omitempty"`
+}

@@ -4,20 +4,51 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/seancehq/seance/api"
+	"github.com/seancehq/seance/internal/linux/mirror"
+	"github.com/seancehq/seance/internal/linux/procfs"
 	"github.com/seancehq/seance/process"
 )
 
+// treeCommandOptions are the flags of seance tree.
+type treeCommandOptions struct {
+	process.TreeOptions
+	host     bool
+	watch    bool
+	interval time.Duration
+}
+
 func (a *app) treeCommand() *cobra.Command {
-	var opts process.TreeOptions
+	var opts treeCommandOptions
 	cmd := &cobra.Command{
 		Use:   "tree",
 		Short: "Show the Unix sessions, groups and processes of a live image",
-		RunE:  func(cmd *cobra.Command, _ []string) error { return a.tree(cmd.Context(), opts) },
+		Long: `Show the Unix sessions, process groups, processes and threads of a live image,
+or of the whole host, in the manner of ps -ejH. Leaders, terminals, foreground
+groups, zombies and orphaned groups are marked.`,
+		Example: `  seance tree
+  seance tree --args --threads
+  seance tree --watch
+  seance tree --host --watch --interval 100ms --json`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := a.checkWatch(cmd, opts); err != nil {
+				return err
+			}
+			if opts.watch {
+				return a.watch(cmd.Context(), opts)
+			}
+			return a.tree(cmd.Context(), opts)
+		},
 	}
-	treeFlags(cmd, &opts)
+	treeFlags(cmd, &opts.TreeOptions)
+	f := cmd.Flags()
+	f.BoolVar(&opts.host, "host", false, "show all processes of the host, not those of an image")
+	f.BoolVarP(&opts.watch, "watch", "w", false, "go on with a line for each event as it comes")
+	f.DurationVar(&opts.interval, "interval", 500*time.Millisecond, "how often --watch looks")
 	return cmd
 }
 
@@ -38,7 +69,10 @@ func treeFlags(cmd *cobra.Command, opts *process.TreeOptions) {
 	cmd.Flags().BoolVarP(&opts.Args, "args", "a", false, "show whole command lines")
 }
 
-func (a *app) tree(ctx context.Context, opts process.TreeOptions) error {
+func (a *app) tree(ctx context.Context, opts treeCommandOptions) error {
+	if opts.host {
+		return a.hostTree(opts.TreeOptions)
+	}
 	t, err := a.connect(ctx)
 	if err != nil {
 		return err
@@ -47,11 +81,37 @@ func (a *app) tree(ctx context.Context, opts process.TreeOptions) error {
 	if err != nil {
 		return err
 	}
-	var state process.State
-	if err := json.Unmarshal(raw, &state); err != nil {
-		return fmt.Errorf("cannot read the hierarchy: %w", err)
+	return a.printRawHierarchy(raw, opts.TreeOptions)
+}
+
+// hostTree needs nobody's help: everyone may read most of /proc.
+func (a *app) hostTree(opts process.TreeOptions) error {
+	seen, err := hostProcesses()
+	if err != nil {
+		return err
+	}
+	table, err := process.Mirror(seen)
+	if err != nil {
+		return err
+	}
+	return a.printHierarchy(table.State(), opts)
+}
+
+func hostProcesses() ([]process.Observed, error) { return mirror.All(procfs.New("/proc")) }
+
+func (a *app) printRawHierarchy(raw api.Hierarchy, opts process.TreeOptions) error {
+	state, err := decodeHierarchy(raw)
+	if err != nil {
+		return err
 	}
 	return a.printHierarchy(state, opts)
+}
+
+func decodeHierarchy(raw api.Hierarchy) (state process.State, err error) {
+	if err := json.Unmarshal(raw, &state); err != nil {
+		return state, fmt.Errorf("cannot read the hierarchy: %w", err)
+	}
+	return state, nil
 }
 
 func (a *app) imageTree(ctx context.Context, ref string, opts process.TreeOptions) error {

@@ -85,6 +85,7 @@ func (m *Monitor) routes() http.Handler {
 	mux.Handle("GET /v1/services", answer(relay[[]api.Service](m, link.CallServices)))
 	mux.Handle("GET /v1/handlers", answer(relay[api.Handlers](m, link.CallHandlers)))
 	mux.Handle("GET /v1/hierarchy", answer(m.hierarchy))
+	mux.HandleFunc("GET /v1/hierarchy/events", m.serveHierarchyEvents)
 	mux.HandleFunc("GET /v1/logs", m.serveLogs)
 	mux.HandleFunc("POST /v1/snapshot", m.serveSnapshot)
 	return mux

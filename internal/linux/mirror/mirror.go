@@ -66,6 +66,7 @@ func observe(fs *procfs.FS, stats []procfs.Stat) ([]process.Observed, error) {
 		}
 		all = append(all, o)
 	}
+	tellTerminalsApart(all)
 	return all, nil
 }
 
