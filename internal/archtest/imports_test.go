@@ -26,6 +26,7 @@ type rule struct {
 var rules = []rule{
 	{pkg: "process", pure: true},
 	{pkg: "session", pure: true},
+	{pkg: "session/inside", ours: []string{"session", "api"}},
 	{pkg: "session/...", ours: []string{"session"}},
 	{pkg: "manifest"},
 	{pkg: "image", ours: []string{"process", "manifest"}},
@@ -48,7 +49,7 @@ var rules = []rule{
 	{pkg: "internal/archtest"},
 	{pkg: "internal/testenv"},
 	{pkg: "cmd/seance", ours: []string{"internal/..."}},
-	{pkg: "examples/..."},
+	{pkg: "examples/...", ours: []string{"session/..."}},
 	{pkg: "scripts"},
 }
 
