@@ -3,7 +3,6 @@
 package agree
 
 import (
-	"fmt"
 	"math/bits"
 	"strings"
 
@@ -63,15 +62,6 @@ func (k *kernel) signal(p process.Process, sig process.Signal) {
 	}
 	k.twice[pid] |= k.came[pid] & (1 << sig)
 	k.came[pid] |= 1 << sig
-}
-
-// process returns the process with a number that is known to exist.
-func (k *kernel) process(pid process.PID) process.Process {
-	p, ok := k.table.Process(pid)
-	if !ok {
-		panic(fmt.Sprintf("no process %d in the table", pid))
-	}
-	return p
 }
 
 // expected is what proc_pid_stat(5) should say.
