@@ -205,8 +205,8 @@ func (s system) marks(a animals, text string) {
 		fmt.Sprintf(`group %d, leader sleep, foreground$`, a.Foreground),
 		fmt.Sprintf(`group %d, leader sleep$`, a.Background),
 		fmt.Sprintf(`group %d, leader sleep$`, a.Stopped),
-		fmt.Sprintf(`^ *%d .* Z  +\[true\] <defunct>$`, a.Zombie),
-		fmt.Sprintf(`^ *%d .* T  +sleep$`, a.Stopped),
+		fmt.Sprintf(`^ *%d .* Z\+? +\[true\] <defunct>$`, a.Zombie),
+		fmt.Sprintf(`^ *%d .* T +sleep$`, a.Stopped),
 		fmt.Sprintf(`^ *%d .* S\+ +sleep$`, a.Foreground),
 	} {
 		if !regexp.MustCompile("(?m)" + pattern).MatchString(text) {
