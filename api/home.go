@@ -106,6 +106,10 @@ func (l Live) Program() string { return filepath.Join(l.Dir, "bin", "seance") }
 // Record is the file whose presence says that an image lives here.
 func (l Live) Record() string { return filepath.Join(l.Dir, "live.json") }
 
+// LastWord is the file in which a monitor says how an image ended that nobody
+// asked to. Whoever reads it to somebody removes it.
+func (l Live) LastWord() string { return filepath.Join(l.Dir, "ended") }
+
 // Lock is the file that a monitor holds locked for as long as it runs.
 func (l Live) Lock() string { return filepath.Join(l.Dir, "lock") }
 

@@ -37,16 +37,17 @@ type Image struct {
 	Freezer string `json:"freezer"`
 	// WhyCold says, when Freezer is "respawn", why it is not "criu".
 	WhyCold string `json:"why_cold,omitempty"`
-	// PID is init's, as the host sees it.
+	// PID is init's, as the host sees it; 0 when asked from inside.
 	PID        int       `json:"pid"`
 	MonitorPID int       `json:"monitor_pid,omitempty"`
-	Session    string    `json:"session"`         // identity of the session
-	Started    time.Time `json:"started"`         // when the session began
-	From       string    `json:"from,omitempty"`  // digest of the saved image it was booted from
-	Manifest   string    `json:"manifest"`        // path of the manifest
-	Services   int       `json:"services"`        // how many it has
-	Ready      int       `json:"ready"`           // how many of them are ready
-	Error      string    `json:"error,omitempty"` // what failed at the last start-up
+	Session    string    `json:"session"`            // identity of the session
+	Started    time.Time `json:"started"`            // when the session began
+	From       string    `json:"from,omitempty"`     // digest of the saved image it was booted from
+	FromRef    string    `json:"from_ref,omitempty"` // the name it was asked for by
+	Manifest   string    `json:"manifest"`           // path of the manifest
+	Services   int       `json:"services"`           // how many it has
+	Ready      int       `json:"ready"`              // how many of them are ready
+	Error      string    `json:"error,omitempty"`    // what failed at the last start-up
 }
 
 // Service describes one service of a live image.
@@ -211,7 +212,9 @@ type Launch struct {
 	Action Action `json:"action"`
 	Name   string `json:"name"` // of the live image
 
-	// For ActionUp: the manifest and where it was read. The manifest is YAML.
+	// For ActionUp: the manifest and where it was read. The manifest is YAML. One
+	// without a path was made in memory; when it has a single service and nothing
+	// else, the image ends with that.
 	Manifest     []byte `json:"manifest,omitempty"`
 	ManifestPath string `json:"manifest_path,omitempty"`
 	// Freezer forces one; "": criu where it works, else respawn.

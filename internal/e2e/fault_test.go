@@ -499,3 +499,36 @@ func TestOnlyTheSameUserGetsAnAnswer(t *testing.T) {
 		t.Error("another user got an answer")
 	}
 }
+
+func TestAFolderTooDeepForASocket(t *testing.T) {
+	testenv.RequireRoot(t)
+	b := newBox(t)
+	b.env = []string{"SEANCE_HOME=" + filepath.Join(b.home, strings.Repeat("x", 100))}
+	b.refused(1, []string{"a socket's path may have 107 bytes", "choose a shorter name or a shorter SEANCE_HOME"}, "up", "-f", b.holder("shop", 1))
+}
+
+func TestAScriptThatChangedSinceTheSave(t *testing.T) {
+	testenv.RequireCRIU(t)
+	b := newBox(t)
+	script := filepath.Join(b.dir, "script.sh")
+	text := "while sleep 0.1; do :; done\necho OLD\n"
+	if err := os.WriteFile(script, []byte(text), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	b.must("up", "-f", b.manifest("script", "services:\n  s: {command: [bash, script.sh]}\n"))
+	b.must("snapshot", "--quit")
+	// The same length: only its time tells.
+	if err := os.WriteFile(script, []byte(strings.Replace(text, "OLD", "NEW", 1)), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	b.refused(1, []string{`cannot boot image "script"`, "script.sh", "--force"}, "boot", "script")
+	b.must("boot", "script", "--force")
+	b.must("quit")
+	// Another length is CRIU's to refuse: --force would not help, and is not
+	// offered.
+	if err := os.WriteFile(script, []byte(text+"echo more\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	b.refused(1, []string{`cannot boot image "script"`, "script.sh", "put them back as they were$"}, "boot", "script")
+	b.refused(1, []string{`cannot boot image "script"`, "/script.sh has changed", "put it back"}, "boot", "script", "--force")
+}

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -231,5 +232,37 @@ func TestNothingIsLeftBehind(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestAHookThatFailsAtShutdownIsToldOfOnce(t *testing.T) {
+	testenv.RequireCRIU(t)
+	b := newBox(t)
+	b.must("up", "-f", b.manifest("hooked", "services:\n  s: {command: [sleep, \"1000\"]}\nhooks:\n  h: {startup: \"true\", shutdown: \"echo oh no; exit 3\"}\n"))
+	b.refused(5, []string{"h: .*exit status 3"}, "snapshot", "--quit")
+	b.must("boot", "hooked") // what failed then was told then
+	if img := b.image("hooked"); img.Error != "" {
+		t.Errorf("the image has booted well, and says: %s", img.Error)
+	}
+	b.refused(5, []string{"h: .*exit status 3"}, "quit")
+}
+
+func TestFollowedLogsEndWithTheImage(t *testing.T) {
+	testenv.RequireCRIU(t)
+	b := newBox(t)
+	b.must("up", "-f", b.holder("shop", 1))
+	logs := b.command("logs", "-f", "holder")
+	var out, stderr bytes.Buffer
+	logs.Stdout, logs.Stderr = &out, &stderr
+	if err := logs.Start(); err != nil {
+		t.Fatal(err)
+	}
+	b.goesOn("shop")
+	b.must("quit")
+	if err := logs.Wait(); err != nil || stderr.Len() > 0 {
+		t.Errorf("logs -f: %v, %s", err, stderr.String())
+	}
+	if !strings.Contains(out.String(), "held 1\n") {
+		t.Errorf("the lines are missing: %s", out.String())
 	}
 }

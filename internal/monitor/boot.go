@@ -32,7 +32,7 @@ func (m *Monitor) boot(ctx context.Context, l api.Launch) error {
 	if err := m.fits(img, l.Force); err != nil {
 		return fmt.Errorf("cannot boot image %q: %w", l.Ref, err)
 	}
-	m.record.From = img.Digest.String()
+	m.record.From, m.record.FromRef = img.Digest.String(), l.Ref
 	m.record.Manifest, m.record.Source = string(img.Config.Manifest.Path), []byte(img.Config.Manifest.Source)
 	if img.Config.Freezer == image.FreezerRespawn {
 		return m.bootCold(ctx, img)
@@ -58,14 +58,24 @@ func (m *Monitor) fits(img *image.Image, force bool) error {
 	if force {
 		return nil
 	}
+	return checkFiles(img)
+}
+
+// checkFiles says whether the files that an image's programs have open or
+// mapped are as they were. One that a program only reads counts too: its
+// memory knows what it has read, and where it was.
+func checkFiles(img *image.Image) error {
 	var changed []string
+	resized := false
 	for _, c := range img.Config.CheckFiles(image.StatFile) {
-		if c.Harmful() {
-			changed = append(changed, c.String())
-		}
+		changed = append(changed, c.String())
+		resized = resized || c.Kind != image.ChangeModTime
 	}
-	if len(changed) == 0 {
+	switch {
+	case len(changed) == 0:
 		return nil
+	case resized: // which CRIU refuses by itself
+		return fmt.Errorf("files that its programs use have changed since it was saved: %s; put them back as they were", strings.Join(changed, "; "))
 	}
 	return fmt.Errorf("files that its programs use have changed since it was saved: %s; "+
 		"put them back as they were, or boot it with --force if their new content is right for it", strings.Join(changed, "; "))
@@ -110,7 +120,7 @@ func (m *Monitor) bootHot(ctx context.Context, img *image.Image) error {
 	m.ours, m.record.Reviving = true, true
 	r := criu.Restore{Dir: dir, Own: m.live.Dir, Root: rootDir(m.live), Restored: m.hold}
 	if _, err := r.Run(m.criu); err != nil {
-		return fmt.Errorf("cannot boot image %q: %w", m.live.Name, m.notRevived(err))
+		return fmt.Errorf("cannot boot image %q: %w", m.record.FromRef, m.notRevived(err))
 	}
 	if err := m.greet(ctx, link.Greeting{Verdict: link.Booting, Name: m.live.Name}); err != nil {
 		return err

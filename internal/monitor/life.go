@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"runtime/debug"
 	"syscall"
 	"time"
@@ -20,10 +21,24 @@ const exitLimit = 10 * time.Second
 
 // heard takes an event from init. It runs in the link's reader.
 func (m *Monitor) heard(e api.Event) {
-	if e.Type == api.EventResult {
+	switch {
+	case e.Type == api.EventResult:
 		m.setState(api.StateRunning)
+	case e.Type == api.EventHandler && e.Phase == "after" && e.Handler != nil:
+		m.keepRun(*e.Handler)
 	}
 	m.hub.publish(e)
+}
+
+// keepRun keeps what a handler did in the list that runs, for the result of a
+// quit: init is not there any more to tell it.
+func (m *Monitor) keepRun(run api.HandlerRun) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.runs) > 0 && m.runs[0].Action != run.Action {
+		m.runs = nil
+	}
+	m.runs = append(m.runs, run)
 }
 
 // follow lives with the image until init is gone, and says what the last
@@ -143,6 +158,18 @@ func (m *Monitor) kill() {
 	<-m.init.Done()
 }
 
+// leaveWord leaves a word of an end that nobody asked for, for the next
+// command: its name is free by then.
+func (m *Monitor) leaveWord(said *link.Farewell) {
+	if said != nil {
+		return
+	}
+	word := fmt.Sprintf("image %q ended unexpectedly at %s: its init is gone, and all its processes with it", m.live.Name, time.Now().Format(time.TimeOnly))
+	if err := os.WriteFile(m.live.LastWord(), []byte(word), 0o600); err != nil {
+		m.log.Error("cannot leave word of the end", "error", err)
+	}
+}
+
 // bury clears away after an image that has ended, so that its name is free
 // when this returns.
 func (m *Monitor) bury() {
@@ -184,6 +211,8 @@ func (m *Monitor) lastWords(said *link.Farewell) api.Event {
 		e.Error = &api.Error{Code: api.CodeNotAlive, Message: fmt.Sprintf("image %q ended unexpectedly: its init is gone, and all its processes with it", m.live.Name)}
 		return e
 	}
-	e.Snapshot = &api.SnapshotResult{ID: said.Snapshot, Outcome: api.Quit, Saved: m.saved}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	e.Snapshot = &api.SnapshotResult{ID: said.Snapshot, Outcome: api.Quit, Saved: m.saved, Handlers: m.runs}
 	return e
 }

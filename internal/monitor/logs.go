@@ -1,9 +1,11 @@
 package monitor
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/seancehq/seance/api"
 	"github.com/seancehq/seance/internal/logfile"
@@ -11,6 +13,20 @@ import (
 
 // errLeft ends the reading of logs for a client that is gone.
 var errLeft = errors.New("the client has left")
+
+// lastLines is how long a reader that follows is given, once the image has
+// ended, to come to the end of its logs. It looks every 200 ms at the least.
+const lastLines = 300 * time.Millisecond
+
+// endWithImage cancels what follows an image, soon after the image has ended.
+func (m *Monitor) endWithImage(ctx context.Context, cancel func()) {
+	select {
+	case <-m.gone:
+		time.Sleep(lastLines)
+		cancel()
+	case <-ctx.Done():
+	}
+}
 
 // serveLogs streams log lines. They are read from the files, so that a client
 // who reads slowly, or not at all, holds nobody up.
@@ -21,7 +37,9 @@ func (m *Monitor) serveLogs(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	send := stream[api.LogLine](w)
-	ctx := r.Context()
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	go m.endWithImage(ctx, cancel)
 	// A failure shows as a stream that ends: the status has been sent.
 	err = logfile.Read(ctx, logfile.Query{Dir: m.live.Logs(), Services: q.Services, Last: q.Tail, Follow: q.Follow},
 		func(l logfile.Line) error {

@@ -98,6 +98,7 @@ func (m *Monitor) launch(ctx context.Context, l api.Launch, report *report) erro
 		debug.FreeOSMemory() // from here on a monitor needs little
 	}()
 	said := m.follow(ctx)
+	m.leaveWord(said)
 	m.bury()
 	m.hub.publish(m.lastWords(said))
 	<-reported
@@ -107,6 +108,9 @@ func (m *Monitor) launch(ctx context.Context, l api.Launch, report *report) erro
 // claim makes this the only monitor of the name, and looks that a new image
 // finds the name free.
 func (m *Monitor) claim(l api.Launch) (err error) {
+	if err := checkPlace(m.live); err != nil {
+		return err
+	}
 	m.lock, err = lock(m.live)
 	if errors.Is(err, errLocked) {
 		return m.errTaken(l)

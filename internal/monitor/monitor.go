@@ -39,7 +39,8 @@ type Monitor struct {
 	peer  *link.Peer    // nil while there is no link
 	found chan struct{} // closed when peer is set
 	state api.State
-	gone  chan struct{} // closed when the image is
+	runs  []api.HandlerRun // what handlers did in the list that runs, or ran last
+	gone  chan struct{}    // closed when the image is
 }
 
 func newMonitor(home api.Home, name string, log *slog.Logger) *Monitor {

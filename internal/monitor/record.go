@@ -23,10 +23,11 @@ type record struct {
 	Init     pidfd.ID  `json:"init"`
 	Freezer  string    `json:"freezer"`
 	WhyCold  string    `json:"why_cold,omitempty"`
-	From     string    `json:"from,omitempty"` // digest of the saved image
-	Manifest string    `json:"manifest"`       // path
-	Source   []byte    `json:"source"`         // the manifest as it was read
-	Program  string    `json:"program"`        // key of the init binary in Programs
+	From     string    `json:"from,omitempty"`     // digest of the saved image
+	FromRef  string    `json:"from_ref,omitempty"` // what was asked for
+	Manifest string    `json:"manifest"`           // path
+	Source   []byte    `json:"source"`             // the manifest as it was read
+	Program  string    `json:"program"`            // key of the init binary in Programs
 	Began    time.Time `json:"began"`
 	// Reviving is set until a revived init has been told that it is one.
 	Reviving bool `json:"reviving,omitempty"`
@@ -76,6 +77,21 @@ func writeFile(path string, v any) error {
 		return err
 	}
 	return os.Rename(tmp, path)
+}
+
+// socketLimit is how long the path of a unix socket may be, see unix(7).
+const socketLimit = 107
+
+// checkPlace says whether the sockets of a live image can be made in its
+// folder.
+func checkPlace(l api.Live) error {
+	for _, path := range []string{l.Socket(), l.Link(), l.Inside()} {
+		if len(path) > socketLimit {
+			return fmt.Errorf("cannot keep image %q in %s: a socket's path may have %d bytes, and %s has %d; choose a shorter name or a shorter %s",
+				l.Name, l.Dir, socketLimit, path, len(path), api.EnvHome)
+		}
+	}
+	return nil
 }
 
 // errLocked says that another monitor keeps the image.

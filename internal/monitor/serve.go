@@ -87,6 +87,7 @@ func (m *Monitor) routes() http.Handler {
 	mux.Handle("GET /v1/hierarchy", answer(m.hierarchy))
 	mux.HandleFunc("GET /v1/hierarchy/events", m.serveHierarchyEvents)
 	mux.HandleFunc("GET /v1/logs", m.serveLogs)
+	m.changeRoutes(mux)
 	mux.HandleFunc("POST /v1/snapshot", m.serveSnapshot)
 	return mux
 }
@@ -132,7 +133,7 @@ func (m *Monitor) describeImage(ctx context.Context) (api.Image, error) {
 func (m *Monitor) fillIn(img *api.Image) {
 	img.Name, img.PID, img.MonitorPID = m.live.Name, m.record.Init.PID, os.Getpid()
 	img.Freezer, img.WhyCold = m.record.Freezer, m.record.WhyCold
-	img.From, img.Manifest = m.record.From, m.record.Manifest
+	img.From, img.FromRef, img.Manifest = m.record.From, m.record.FromRef, m.record.Manifest
 }
 
 // serveSnapshot asks init for a snapshot and streams what happens until its
