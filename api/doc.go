@@ -15,6 +15,10 @@
 //	GET  /v1/hierarchy/events
 //	                     stream of HierarchyChange; query: interval, such as 250ms
 //	GET  /v1/logs        stream of LogLine; query: service (repeated), tail, follow
+//	POST /v1/handlers    HandlerRequest → Handler
+//	DELETE /v1/handlers/ID
+//	POST /v1/categories  CategoryRequest
+//	DELETE /v1/categories/NAME
 //	POST /v1/snapshot    SnapshotRequest → stream of Event, the last one a result
 //
 // An error is a status of 400 or above with an [Error] as body.

@@ -75,10 +75,12 @@ and boot it again later, where it stopped.`,
 	root.AddGroup(
 		&cobra.Group{ID: groupLife, Title: "Life of an image:"},
 		&cobra.Group{ID: groupLook, Title: "Look at a live image:"},
+		&cobra.Group{ID: groupLists, Title: "Change a live image's lists:"},
 		&cobra.Group{ID: groupStore, Title: "Saved images:"},
 	)
 	addTo(root, groupLife, a.upCommand(), a.snapshotCommand(), a.quitCommand(), a.bootCommand())
 	addTo(root, groupLook, a.lsCommand(), a.psCommand(), a.treeCommand(), a.listCommand(), a.logsCommand())
+	addTo(root, groupLists, a.handlerCommand(), a.categoryCommand())
 	addTo(root, groupStore, a.imagesCommand(), a.imageCommand())
 	addTo(root, "", a.checkCommand(), a.versionCommand())
 	return root
@@ -87,6 +89,7 @@ and boot it again later, where it stopped.`,
 const (
 	groupLife  = "life"
 	groupLook  = "look"
+	groupLists = "lists"
 	groupStore = "store"
 )
 

@@ -15,22 +15,34 @@ import (
 func (a *app) upCommand() *cobra.Command {
 	var file, name, freezer string
 	cmd := &cobra.Command{
-		Use:   "up",
-		Short: "Boot the image that a manifest describes",
+		Use:   "up [flags] [-- PROGRAM [ARGUMENT]...]",
+		Short: "Boot the image that a manifest describes, or one around a program",
 		Long: `Boot the image that a manifest describes: start its services and hooks in
 the order of the start-up list, and return when all are ready. The image goes
-on in the background.`,
+on in the background.
+
+With a program after "--" it needs no manifest: the image is that program and
+all it starts, in the current folder, and is called after it. It is not started
+again when it ends; the image ends with it.`,
 		Example: `  seance up
-  seance up -f examples/shop --name staging`,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+  seance up -f examples/shop --name staging
+  seance up -- ./counter --from 1`,
+		Args: programAfterDash,
+		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := checkFreezer(freezer); err != nil {
 				return usageIn(cmd, err)
 			}
-			return a.up(cmd.Context(), file, name, freezer)
+			if cmd.ArgsLenAtDash() < 0 {
+				return a.up(cmd.Context(), file, name, freezer)
+			}
+			if cmd.Flags().Changed("file") {
+				return usageIn(cmd, errors.New("either a manifest (--file) or a program can be started"))
+			}
+			return a.upProgram(cmd.Context(), args, name, freezer)
 		},
 	}
 	cmd.Flags().StringVarP(&file, "file", "f", ".", "the manifest: a `FILE`, or the folder that holds seance.yaml")
-	cmd.Flags().StringVar(&name, "name", "", "the live image's `NAME` (default: the manifest's)")
+	cmd.Flags().StringVar(&name, "name", "", "the live image's `NAME` (default: the manifest's, or the program's)")
 	cmd.Flags().StringVar(&freezer, "freezer", "", "how it is saved: `criu` (memory and all) or respawn (default: criu where it works)")
 	return cmd
 }
@@ -47,6 +59,10 @@ func (a *app) up(ctx context.Context, file, name, freezer string) error {
 	if err != nil {
 		return err
 	}
+	return a.upManifest(ctx, m, name, freezer)
+}
+
+func (a *app) upManifest(ctx context.Context, m *manifest.Manifest, name, freezer string) error {
 	if name == "" {
 		name = m.Name
 	}

@@ -10,7 +10,10 @@ import (
 
 // describe says what init knows of the image.
 func (in *Init) describe() api.Image {
-	img := api.Image{State: api.StateBooting, Manifest: in.spec.ManifestPath}
+	img := api.Image{State: api.StateBooting, Manifest: in.spec.ManifestPath, Freezer: api.FreezerRespawn}
+	if in.spec.Hot {
+		img.Freezer = api.FreezerCRIU
+	}
 	if now := in.manager.Current(); now != nil {
 		img.Session, img.Started = now.ID(), now.Started()
 	}
@@ -19,7 +22,7 @@ func (in *Init) describe() api.Image {
 			continue
 		}
 		img.Services++
-		if s.Ready {
+		if s.Ready || in.done(s) {
 			img.Ready++
 		}
 	}
@@ -83,14 +86,14 @@ func lastRun(r *session.Record) *api.HandlerRun {
 	return &run
 }
 
+// kindOwn is the kind of init's own handlers.
+const kindOwn = "seance"
+
 // kinds says of each handler what it is.
 func (in *Init) kinds() map[string]string {
-	kinds := map[string]string{"link": "seance", "logs": "seance"}
-	for _, s := range in.manifest.Services {
-		kinds[s.Name] = "service"
-	}
-	for _, h := range in.manifest.Hooks {
-		kinds[h.Name] = "hook"
+	kinds := map[string]string{"link": kindOwn, "logs": kindOwn}
+	for _, s := range in.services.Status() {
+		kinds[s.Name] = string(s.Kind)
 	}
 	return kinds
 }

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/seancehq/seance/api"
+	"github.com/seancehq/seance/internal/link"
+	"github.com/seancehq/seance/session"
 )
 
 // inside serves the API to programs inside the image. Both ends of its
@@ -32,6 +34,10 @@ func (in *Init) routes() http.Handler {
 	mux.Handle("GET /v1/services", answer(func(context.Context) (any, error) { return in.listServices(), nil }))
 	mux.Handle("GET /v1/handlers", answer(func(context.Context) (any, error) { return in.listHandlers(), nil }))
 	mux.Handle("GET /v1/hierarchy", answer(in.hierarchy))
+	mux.Handle("POST /v1/handlers", in.change(link.CallAddHandler, bodyOf))
+	mux.Handle("DELETE /v1/handlers/{name}", in.change(link.CallRemoveHandler, nameIn))
+	mux.Handle("POST /v1/categories", in.change(link.CallAddCategory, bodyOf))
+	mux.Handle("DELETE /v1/categories/{name}", in.change(link.CallRemoveCategory, nameIn))
 	mux.HandleFunc("POST /v1/snapshot", in.serveSnapshot)
 	return mux
 }
@@ -48,6 +54,30 @@ func answer(f func(context.Context) (any, error)) http.Handler {
 	})
 }
 
+// change serves one kind of change to the lists.
+func (in *Init) change(call string, of func(*http.Request) (json.RawMessage, error)) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		answer(func(context.Context) (any, error) {
+			what, err := of(r)
+			if err != nil {
+				return nil, badRequest(err)
+			}
+			return in.changes()[call](what)
+		}).ServeHTTP(w, r)
+	})
+}
+
+func bodyOf(r *http.Request) (body json.RawMessage, err error) {
+	err = json.NewDecoder(r.Body).Decode(&body)
+	return body, err
+}
+
+func nameIn(r *http.Request) (json.RawMessage, error) { return json.Marshal(r.PathValue("name")) }
+
+func badRequest(err error) *api.Error {
+	return &api.Error{Code: api.CodeBad, Message: fmt.Sprintf("cannot read the request: %v", err)}
+}
+
 func refuse(w http.ResponseWriter, err error) {
 	e, ok := err.(*api.Error)
 	if !ok {
@@ -62,14 +92,20 @@ func refuse(w http.ResponseWriter, err error) {
 func (in *Init) serveSnapshot(w http.ResponseWriter, r *http.Request) {
 	var req api.SnapshotRequest
 	if err := json.NewDecoder(r.Body).Decode(&req); err != nil {
-		refuse(w, &api.Error{Code: api.CodeBad, Message: fmt.Sprintf("cannot read the request: %v", err)})
+		refuse(w, badRequest(err))
 		return
 	}
-	result, err := in.snapshot(r.Context(), req)
+	id, err := in.admit(req)
 	if err != nil {
 		refuse(w, err)
 		return
 	}
 	w.Header().Set("Content-Type", "application/x-ndjson")
-	_ = json.NewEncoder(w).Encode(api.Event{Type: api.EventResult, Time: time.Now(), Snapshot: result})
+	out := json.NewEncoder(w)
+	// A quit has no other answer: whoever asked need not wait for an end that
+	// is its own.
+	_ = out.Encode(api.Event{Type: api.EventStage, Time: time.Now(), Message: session.Preparing.String()})
+	_ = http.NewResponseController(w).Flush()
+	result := in.makeSnapshot(r.Context(), id, req)
+	_ = out.Encode(api.Event{Type: api.EventResult, Time: time.Now(), Snapshot: result})
 }

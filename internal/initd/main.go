@@ -32,6 +32,8 @@ type Init struct {
 	link     *link.Server
 	inside   *inside
 
+	program string // the service that the image ends with, or ""
+
 	booting    context.Context    // of the first start-up
 	cancelBoot context.CancelFunc // ends the first start-up before its time
 
@@ -41,6 +43,7 @@ type Init struct {
 	saved    *api.SavedInfo // what the last greeting said was saved
 	frozenMS float64
 	failed   string // what went wrong at the last start-up
+	over     *end   // of the program, or nil
 }
 
 // live is init from the moment on at which nothing of it is outside.
@@ -90,6 +93,7 @@ func (in *Init) build() (err error) {
 	if in.reaper, err = reap.New(reap.Options{}); err != nil {
 		return fmt.Errorf("cannot become the image's reaper: %w", err)
 	}
+	in.program = loneProgram(in.manifest)
 	in.logs = logfile.NewSet(in.place.Logs(), logfile.Options{})
 	in.manager = session.New(
 		session.WithFreezer(freezer{in}),
@@ -114,6 +118,7 @@ func (in *Init) superviseServices() (err error) {
 		Logs:     in.logs,
 		Env:      in.environment(),
 		Hot:      func() bool { return in.spec.Hot },
+		OnEvent:  in.watchProgram,
 	})
 	if err != nil {
 		return err
@@ -142,9 +147,21 @@ func (in *Init) boot() {
 		os.Exit(0)
 	}
 	in.started(result, err)
-	img := in.describe()
-	in.link.Send(api.Event{Type: api.EventResult, Time: time.Now(), Image: &img})
+	in.link.Send(in.booted())
 	in.quitIfAsked()
+	in.quitIfOver()
+}
+
+// booted says how the first start-up went.
+func (in *Init) booted() api.Event {
+	e := api.Event{Type: api.EventResult, Time: time.Now()}
+	if err := in.endedBadly(); err != nil {
+		e.Error = err
+		return e
+	}
+	img := in.describe()
+	e.Image = &img
+	return e
 }
 
 // started keeps what went wrong at a start-up, for whoever asks later.
@@ -163,7 +180,10 @@ func (in *Init) untilSignal(ctx context.Context) {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
 	for range signals {
-		_, _ = in.snapshot(ctx, api.SnapshotRequest{Quit: true})
+		req := api.SnapshotRequest{Quit: true}
+		if id, err := in.admit(req); err == nil {
+			in.makeSnapshot(ctx, id, req)
+		}
 	}
 }
 
@@ -185,9 +205,12 @@ func (in *Init) answer(ctx context.Context, method string, body json.RawMessage)
 	case link.CallSnapshot:
 		var req api.SnapshotRequest
 		if err := json.Unmarshal(body, &req); err != nil {
-			return nil, &api.Error{Code: api.CodeBad, Message: fmt.Sprintf("cannot read the request: %v", err)}
+			return nil, badRequest(err)
 		}
 		return in.beginSnapshot(ctx, req)
+	}
+	if change := in.changes()[method]; change != nil {
+		return change(body)
 	}
 	return nil, &api.Error{Code: api.CodeBad, Message: fmt.Sprintf("init does not know the call %q", method)}
 }

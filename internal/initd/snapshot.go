@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/seancehq/seance/api"
@@ -33,24 +34,24 @@ func (in *Init) beginSnapshot(ctx context.Context, req api.SnapshotRequest) (any
 	return link.Reply{Value: link.Accepted{Snapshot: id}, Then: begin}, nil
 }
 
-// snapshot makes a snapshot for a program inside the image, or for init
-// itself. It returns twice, once in each copy.
-func (in *Init) snapshot(ctx context.Context, req api.SnapshotRequest) (*api.SnapshotResult, error) {
-	id, err := in.admit(req)
-	if err != nil {
-		return nil, err
-	}
+// makeSnapshot makes a snapshot that was admitted, for a program inside the
+// image or for init itself. It returns twice, once in each copy.
+func (in *Init) makeSnapshot(ctx context.Context, id string, req api.SnapshotRequest) *api.SnapshotResult {
 	if in.callsOff() {
 		in.cancelBoot()
 		select {} // init ends
 	}
-	return in.take(context.WithoutCancel(ctx), id, req), nil
+	return in.take(context.WithoutCancel(ctx), id, req)
 }
 
 // admit lets one snapshot in at a time and gives it an identity.
 func (in *Init) admit(req api.SnapshotRequest) (id string, err error) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
+	return in.admitLocked(req)
+}
+
+func (in *Init) admitLocked(req api.SnapshotRequest) (id string, err error) {
 	if in.asked != nil {
 		return "", &api.Error{Code: api.CodeBusy, Message: fmt.Sprintf("cannot make a snapshot of image %q: another one is being made; try again when it is done", in.name)}
 	}
@@ -88,6 +89,9 @@ func newID() string {
 // take makes the snapshot and tells the monitor what came of it.
 func (in *Init) take(ctx context.Context, id string, req api.SnapshotRequest) *api.SnapshotResult {
 	result, err := in.manager.Snapshot(ctx, req.Save, req.Quit)
+	if result.Booting {
+		err = onlyStartup(result)
+	}
 	in.started(result, err)
 	r := in.report(id, result)
 	event := api.Event{Type: api.EventResult, Time: time.Now(), Snapshot: r}
@@ -96,7 +100,17 @@ func (in *Init) take(ctx context.Context, id string, req api.SnapshotRequest) *a
 		event.Image = &img
 	}
 	in.link.Send(event)
+	if req.Save {
+		in.quitIfOver() // it may have ended meanwhile
+	}
 	return r
+}
+
+// onlyStartup leaves of a result in a booted copy what was done in this copy.
+// What failed before the freeze was told then.
+func onlyStartup(result *session.Result) error {
+	result.Handlers = slices.DeleteFunc(result.Handlers, func(r session.Record) bool { return r.Action == session.Shutdown })
+	return result.AllErrors()
 }
 
 // report puts a result into the form that goes over the API, and makes way

@@ -79,7 +79,8 @@ type Spec struct {
 	Dir string `json:"dir"`
 	// Own is true in an image with namespaces and a mount tree of its own.
 	Own bool `json:"own"`
-	// Manifest is the manifest's source, ManifestPath where it was read.
+	// Manifest is the manifest's source, ManifestPath where it was read, "" when
+	// it was made in memory.
 	Manifest     []byte `json:"manifest"`
 	ManifestPath string `json:"manifest_path"`
 	// Hot says that a snapshot keeps the memory of running programs.
@@ -95,6 +96,11 @@ const (
 	CallHandlers  = "handlers"  // → api.Handlers
 	CallHierarchy = "hierarchy" // → process.State
 	CallSnapshot  = "snapshot"  // api.SnapshotRequest → Accepted
+
+	CallAddHandler     = "add-handler"     // api.HandlerRequest → api.Handler
+	CallRemoveHandler  = "remove-handler"  // its ID, a string
+	CallAddCategory    = "add-category"    // api.CategoryRequest
+	CallRemoveCategory = "remove-category" // its name, a string
 )
 
 // Accepted answers a CallSnapshot that has begun. Its end is told by an event
