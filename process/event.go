@@ -77,6 +77,9 @@ func (e Event) String() string {
 	case EventSessionChange:
 		return fmt.Sprintf("process %d: session %d, was %d", e.PID, e.To, e.From)
 	case EventExited:
+		if e.Status == 0 { // as if not known
+			return fmt.Sprintf("process %d is a zombie", e.PID)
+		}
 		return fmt.Sprintf("process %d is a zombie: %v", e.PID, e.Status)
 	case EventStopped:
 		return fmt.Sprintf("process %d stopped", e.PID)

@@ -47,7 +47,7 @@ func TestSyncFollowsALiveSystem(t *testing.T) {
 		}, "process 7 ended\nprocess 9: parent 1, was 7\nsession 7 lost its terminal\ngroup 7 ended\ngroup 9 is orphaned\n"},
 		{"a number is given to another process", func() {
 			system[1] = process.Observed{PID: 9, PPID: 1, PGID: 1, SID: 1, State: 'Z', Comm: "new"}
-		}, "process 9: thread 11 ended\nprocess 9: session 1, was 7\nprocess 9: group 1, was 9\nprocess 9 is a zombie: exited with 0\ngroup 9 ended\nsession 7 ended\n"},
+		}, "process 9: thread 11 ended\nprocess 9: session 1, was 7\nprocess 9: group 1, was 9\nprocess 9 is a zombie\ngroup 9 ended\nsession 7 ended\n"},
 	} {
 		step.change()
 		list, err := table.Sync(system)

@@ -121,7 +121,10 @@ func TestWatchTheHost(t *testing.T) {
 		if err := sleep.Process.Signal(step.sig); err != nil {
 			t.Fatal(err)
 		}
-		w.until(step.kind, pid)
+		e := w.until(step.kind, pid)
+		if e.Kind == process.EventExited && e.Status.Signal() != process.SIGKILL {
+			t.Errorf("%v: want that it was killed", e)
+		}
 	}
 	_ = sleep.Wait()
 	w.until(process.EventEnded, pid)

@@ -73,7 +73,7 @@ func observe(fs *procfs.FS, stats []procfs.Stat) ([]process.Observed, error) {
 func one(fs *procfs.FS, s procfs.Stat) (process.Observed, error) {
 	o := process.Observed{
 		PID: process.PID(s.PID), PPID: process.PID(s.PPID), PGID: process.PID(s.PGID), SID: process.PID(s.SID),
-		State: s.State, Start: s.Start, Comm: s.Comm,
+		State: s.State, Status: exitStatus(s.Exit), Start: s.Start, Comm: s.Comm,
 		TTY: process.Device(s.TTY), TTYName: procfs.TerminalName(s.TTY), Foreground: process.PID(s.TPGID),
 	}
 	args, err := fs.Cmdline(s.PID)
@@ -89,4 +89,17 @@ func one(fs *procfs.FS, s procfs.Stat) (process.Observed, error) {
 		o.TIDs = append(o.TIDs, process.PID(t.TID))
 	}
 	return o, err
+}
+
+// exitStatus takes a status as the kernel has it, with whatever a part of the kernel
+// has made of it. What no program can end with counts as not known.
+func exitStatus(raw int) process.ExitStatus {
+	status := process.ExitStatus(raw)
+	switch sig := status.Signal(); {
+	case sig == 0:
+		return process.Exited(status.Code())
+	case sig > 64: // the last one of Linux, see signal(7)
+		return 0
+	}
+	return status & 0xff
 }

@@ -67,3 +67,21 @@ func TestDescendantsEndsWhereParentsGoRoundInCircles(t *testing.T) {
 		t.Errorf("got %+v, want processes 1 and 7", picked)
 	}
 }
+
+func TestStatusesThatNoProgramEndsWithAreNoneOfTheTable(t *testing.T) {
+	for raw, want := range map[int]process.ExitStatus{
+		0: 0, 0x0100: process.Exited(1), 9: process.Killed(process.SIGKILL), 0x8b: process.Dumped(11),
+		0x0180: process.Exited(1), 0x0409: process.Killed(process.SIGKILL), 0x7f: 0, 0xffff: 0,
+	} {
+		zombie := process.Observed{PID: 5, PPID: 1, PGID: 1, SID: 1, State: 'Z', Status: exitStatus(raw)}
+		table, err := process.Mirror([]process.Observed{see(1, 0, 1, 1, "init"), zombie})
+		if err != nil {
+			t.Errorf("%#x: %v", raw, err)
+			continue
+		}
+		p, _ := table.Process(5)
+		if got, ok := p.ExitStatus(); !ok || got != want {
+			t.Errorf("%#x became %v, want %v", raw, got, want)
+		}
+	}
+}

@@ -44,17 +44,19 @@ func (w *Watch) Next() ([]process.Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(events, w.isWorkerRename), nil
+	return slices.DeleteFunc(events, w.isNoExec), nil
 }
 
-// isWorkerRename tells a kernel thread that has taken another name: the workers
-// do so with each piece of work. Such a thread never runs another program.
-func (w *Watch) isWorkerRename(e process.Event) bool {
+// isNoExec tells what looks as if a process ran another program, and is none. A
+// kernel thread takes another name with each piece of work, and a process loses its
+// arguments with its memory when it ends. Neither has arguments now, and every
+// program has at least one, since Linux 5.18 sees to it (execve(2)).
+func (w *Watch) isNoExec(e process.Event) bool {
 	if e.Kind != process.EventExec {
 		return false
 	}
 	p, ok := w.table.Process(e.PID)
-	return ok && p.Session().SID() == 0 && len(p.Command().Args) == 0
+	return ok && len(p.Command().Args) == 0
 }
 
 // Every takes a look once an interval and hands what has changed to each, until a

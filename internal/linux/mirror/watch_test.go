@@ -56,13 +56,14 @@ func TestWatchTellsWhatChanged(t *testing.T) {
 	}
 }
 
-func TestAWorkerOfTheKernelThatRenamesItselfRunsNoOtherProgram(t *testing.T) {
-	root, entered := see(1, 0, 1, 1, "init", "init"), see(7, 0, 0, 0, "sh", "sh")
-	runs := entered
-	runs.Comm, runs.Args = "top", []string{"top"}
+func TestWhoHasNoArgumentsRunsNoOtherProgram(t *testing.T) {
+	root, shell, ending := see(1, 0, 1, 1, "init", "init"), see(7, 0, 0, 0, "sh", "sh"), see(8, 1, 8, 8, "sh", "sh")
+	top, ended := shell, ending
+	top.Comm, top.Args = "top", []string{"top"}
+	ended.Args = nil
 	w, err := NewWatch(looks(
-		[]process.Observed{root, entered, see(2, 0, 0, 0, "kthreadd"), see(3, 2, 0, 0, "kworker/0:0")},
-		[]process.Observed{root, runs, see(2, 0, 0, 0, "kthreadd"), see(3, 2, 0, 0, "kworker/0:0-events")},
+		[]process.Observed{root, shell, ending, see(2, 0, 0, 0, "kthreadd"), see(3, 2, 0, 0, "kworker/0:0")},
+		[]process.Observed{root, top, ended, see(2, 0, 0, 0, "kthreadd"), see(3, 2, 0, 0, "kworker/0:0-events")},
 	))
 	if err != nil {
 		t.Fatal(err)

@@ -26,6 +26,10 @@ func TestParseStat(t *testing.T) {
 			t.Errorf("%q: %+v, error %v", comm, got, err)
 		}
 	}
+	ended := strings.Replace(strings.TrimSuffix(rest, " 0\n")+" 35584 7\n", "S", "Z", 1) // with a field of a later kernel
+	if got, err := parseStat([]byte("42 (redis)" + ended)); err != nil || got.Exit != 0x8b00 {
+		t.Errorf("a zombie's status is %#x (%v), want 0x8b00", got.Exit, err)
+	}
 	for _, text := range []string{"", "42", "42 (x", "x (y) S 1 1", "42 (x) S", "42 (x) S 1 2 3", "42 (x) S a b c d e f g h i j k l m n o p q r s t u v"} {
 		if got, err := parseStat([]byte(text)); err == nil {
 			t.Errorf("%q: %+v", text, got)

@@ -30,6 +30,9 @@ type Stat struct {
 	Start uint64
 	// RSS is the memory that is resident, in bytes.
 	RSS int64
+	// Exit is the status of a zombie in the form of wait(2); 0 too when the reader
+	// may not know, who has to have the right to trace the process.
+	Exit int
 }
 
 // Zombie says that the process has ended and waits to be reaped.
@@ -114,7 +117,24 @@ func parseStat(text []byte) (Stat, error) {
 		}
 	}
 	s.CPU = time.Duration(times) * tick
+	if s.Zombie() {
+		s.Exit = parseExit(rest)
+	}
 	return s, nil
+}
+
+// parseExit parses field 52, exit_code, in what comes after field 24. Kernels
+// before Linux 3.5 have no such field.
+func parseExit(rest []byte) int {
+	fields := bytes.Fields(rest)
+	if len(fields) < 52-24 {
+		return 0
+	}
+	status, err := strconv.ParseUint(string(fields[52-25]), 10, 16)
+	if err != nil {
+		return 0
+	}
+	return int(status)
 }
 
 func nextNumber(text []byte) (n int64, rest []byte, err error) {
