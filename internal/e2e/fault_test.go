@@ -529,6 +529,6 @@ func TestAScriptThatChangedSinceTheSave(t *testing.T) {
 	if err := os.WriteFile(script, []byte(text+"echo more\n"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	b.refused(1, []string{`cannot boot image "script"`, "script.sh", "put them back as they were$"}, "boot", "script")
+	b.refused(1, []string{`cannot boot image "script"`, "script.sh", "put them back as they were\\s*$"}, "boot", "script")
 	b.refused(1, []string{`cannot boot image "script"`, "/script.sh has changed", "put it back"}, "boot", "script", "--force")
 }
