@@ -56,7 +56,7 @@ func TestTwoSavesAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.until("the first save has begun", func() bool { return b.image("one").State == "saving" })
-	b.refused(4, []string{`cannot make a snapshot of image "one": (it is saving|another one is being made)`}, "snapshot", "one:second")
+	b.refused(4, []string{`cannot save image "one": it is being saved; try again`}, "snapshot", "one:second")
 	if err := first.Wait(); err != nil {
 		t.Errorf("the first save: %v\n%s", err, said.String())
 	}
@@ -459,7 +459,7 @@ func TestQuitCallsOffAStartUp(t *testing.T) {
 				_, live := b.record("slow")
 				return live && strings.Contains(b.try("ps", "-i", "slow").out, "ready")
 			})
-			b.refused(4, []string{`cannot make a snapshot of image "slow": it is (still )?booting`}, "snapshot", "-i", "slow")
+			b.refused(4, []string{`cannot save image "slow": it is still booting`}, "snapshot", "-i", "slow")
 			b.must("quit", "-i", "slow")
 			if err := up.Wait(); err == nil || !strings.Contains(said.String(), `image "slow" was told to quit before it was up`) {
 				t.Errorf("up: %v, %s", err, said.String())

@@ -16,7 +16,9 @@ import (
 // asked is a snapshot under way.
 type asked struct {
 	id, ref string
+	state   api.State // what the image is doing for it
 	early   bool // it calls the first start-up off
+	last    bool // it is a quit that saves nothing
 }
 
 // beginSnapshot admits a snapshot for the monitor, and begins it once the
@@ -53,13 +55,13 @@ func (in *Init) admit(req api.SnapshotRequest) (id string, err error) {
 
 func (in *Init) admitLocked(req api.SnapshotRequest) (id string, err error) {
 	if in.asked != nil {
-		return "", &api.Error{Code: api.CodeBusy, Message: fmt.Sprintf("cannot make a snapshot of image %q: another one is being made; try again when it is done", in.name)}
+		return "", api.Busy(in.name, in.asked.state, req)
 	}
 	early := in.bootingLocked()
 	if early && (req.Save || !req.Quit) {
-		return "", &api.Error{Code: api.CodeBusy, Message: fmt.Sprintf("cannot make a snapshot of image %q: it is still booting; try again when it is up", in.name)}
+		return "", api.Busy(in.name, api.StateBooting, req)
 	}
-	in.asked = &asked{id: newID(), ref: req.Ref, early: early}
+	in.asked = &asked{id: newID(), ref: req.Ref, early: early, last: req.Quit && !req.Save}
 	in.saved, in.frozenMS = nil, 0
 	return in.asked.id, nil
 }

@@ -146,7 +146,7 @@ func (m *Monitor) serveSnapshot(w http.ResponseWriter, r *http.Request) {
 	}
 	early := m.stateNow() == api.StateBooting && req.Quit && !req.Save // init calls its start-up off
 	if s := m.stateNow(); s != api.StateRunning && !early {
-		refuse(w, &api.Error{Code: api.CodeBusy, Message: fmt.Sprintf("cannot make a snapshot of image %q: it is %s; try again when it is done", m.live.Name, s)})
+		refuse(w, api.Busy(m.live.Name, s, req))
 		return
 	}
 	l := m.hub.listen()
