@@ -17,8 +17,8 @@ import (
 type asked struct {
 	id, ref string
 	state   api.State // what the image is doing for it
-	early   bool // it calls the first start-up off
-	last    bool // it is a quit that saves nothing
+	early   bool      // it calls the first start-up off
+	last    bool      // it is a quit that saves nothing
 }
 
 // beginSnapshot admits a snapshot for the monitor, and begins it once the
