@@ -30,8 +30,6 @@ func (in *Init) describe() api.Image {
 	defer in.mu.Unlock()
 	img.Name, img.Error = in.name, in.failed
 	switch {
-	case in.asked != nil && in.asked.last:
-		img.State = api.StateQuitting
 	case in.asked != nil:
 		img.State = in.asked.state
 	case !in.bootingLocked():

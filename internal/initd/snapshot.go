@@ -18,7 +18,6 @@ type asked struct {
 	id, ref string
 	state   api.State // what the image is doing for it
 	early   bool      // it calls the first start-up off
-	last    bool      // it is a quit that saves nothing
 }
 
 // beginSnapshot admits a snapshot for the monitor, and begins it once the
@@ -61,7 +60,10 @@ func (in *Init) admitLocked(req api.SnapshotRequest) (id string, err error) {
 	if early && (req.Save || !req.Quit) {
 		return "", api.Busy(in.name, api.StateBooting, req)
 	}
-	in.asked = &asked{id: newID(), ref: req.Ref, early: early, last: req.Quit && !req.Save}
+	in.asked = &asked{id: newID(), ref: req.Ref, state: api.StateSaving, early: early}
+	if !req.Save {
+		in.asked.state = api.StateQuitting
+	}
 	in.saved, in.frozenMS = nil, 0
 	return in.asked.id, nil
 }
