@@ -133,10 +133,15 @@ func (a *app) printChange(c api.HierarchyChange, opts process.TreeOptions) error
 	if a.json {
 		return a.printLine(c)
 	}
-	colours := a.colours()
-	_, err := fmt.Fprintf(a.stdout, "%s %s\n", colours.faint(c.Time.Local().Format(logTime)), colours.event(e))
+	colours, layout := a.colours(), logTime
+	if a.isTerminal(a.stdout) {
+		layout = clockTime // a person knows what day it is
+	}
+	_, err := fmt.Fprintf(a.stdout, "%s  %s\n", colours.faint(c.Time.Local().Format(layout)), colours.event(e))
 	return err
 }
+
+const clockTime = "15:04:05.000"
 
 func isThreadEvent(e process.Event) bool {
 	return e.Kind == process.EventThreadStarted || e.Kind == process.EventThreadEnded

@@ -255,9 +255,9 @@ func TestWatchPrintsALineForEachEvent(t *testing.T) {
 	}))
 	at := time.Date(2026, 5, 4, 3, 2, 1, 0, time.Local).Format(logTime)
 	const gone = "seance: shop is no longer alive\n"
-	p.run("tree", "-w").want(t, exitOK, at+" process 7 started by 1: sh\n"+at+" group 7 is orphaned\n", gone)
+	p.run("tree", "-w").want(t, exitOK, at+"  process 7 started by 1: sh\n"+at+"  group 7 is orphaned\n", gone)
 	p.run("tree", "--watch", "--threads", "-q", "--interval", "2s").want(t, exitOK,
-		at+" process 7 started by 1: sh\n"+at+" process 7: thread 8 started\n"+at+" group 7 is orphaned\n", "")
+		at+"  process 7 started by 1: sh\n"+at+"  process 7: thread 8 started\n"+at+"  group 7 is orphaned\n", "")
 	for _, want := range []string{"interval=500ms", "interval=2s"} {
 		if got := <-asked; got != want {
 			t.Errorf("asked for %q, want %q", got, want)
