@@ -44,6 +44,7 @@ type Init struct {
 	frozenMS float64
 	failed   string // what went wrong at the last start-up
 	over     *end   // of the program, or nil
+	untold   bool   // the monitor does not know yet how the last start-up went
 }
 
 // live is init from the moment on at which nothing of it is outside.
@@ -72,7 +73,7 @@ func arrive(dir string) (*Init, error) {
 	if err != nil {
 		return nil, err
 	}
-	in := &Init{spec: spec, place: place(spec), name: spec.Name}
+	in := &Init{spec: spec, place: place(spec), name: spec.Name, untold: true}
 	in.booting, in.cancelBoot = context.WithCancel(context.Background())
 	if in.link, err = link.Listen(in.place.Link(), in.answer); err != nil {
 		return nil, err
@@ -148,6 +149,7 @@ func (in *Init) boot() {
 	}
 	in.started(result, err)
 	in.link.Send(in.booted())
+	in.told()
 	in.quitIfAsked()
 	in.quitIfOver()
 }

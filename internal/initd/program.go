@@ -43,12 +43,20 @@ func (in *Init) watchProgram(e supervise.Event) {
 	in.quitIfOver()
 }
 
+// told notes that the monitor was told how the last start-up went.
+func (in *Init) told() {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.untold = false
+}
+
 // quitIfOver quits an image whose program has ended. While the image boots or is
-// saved it does nothing: it is called again when that is done.
+// saved it does nothing, nor before the monitor knows how that went, for a quit
+// closes the link: it is called again when that is done.
 func (in *Init) quitIfOver() {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	if in.over == nil || in.bootingLocked() {
+	if in.over == nil || in.untold || in.bootingLocked() {
 		return
 	}
 	req := api.SnapshotRequest{Quit: true}

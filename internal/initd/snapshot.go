@@ -104,6 +104,7 @@ func (in *Init) take(ctx context.Context, id string, req api.SnapshotRequest) *a
 		event.Image = &img
 	}
 	in.link.Send(event)
+	in.told()
 	if req.Save {
 		in.quitIfOver() // it may have ended meanwhile
 	}
@@ -122,7 +123,7 @@ func onlyStartup(result *session.Result) error {
 func (in *Init) report(id string, result *session.Result) *api.SnapshotResult {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	in.asked = nil
+	in.asked, in.untold = nil, true
 	r := &api.SnapshotResult{
 		ID: id, Outcome: outcome(result), Saved: in.saved, FrozenMS: in.frozenMS,
 		TotalMS: ms(result.Duration),

@@ -111,8 +111,9 @@ func (f *Freezer) hot(ctx context.Context) error {
 }
 
 // Quit has the image around this program quit, all its services with it, saving
-// nothing. It returns as soon as that has begun: this program is then expected
-// to end, and gets the signal that stops it as every other does.
+// nothing. It returns as soon as that has begun, or had begun before: this
+// program is then expected to end, and gets the signal that stops it as every
+// other does.
 func (f *Freezer) Quit(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -121,10 +122,20 @@ func (f *Freezer) Quit(ctx context.Context) error {
 		begun = true
 		cancel()
 	})
-	if begun {
+	if begun || f.quitting(ctx, err) {
 		return nil
 	}
 	return fmt.Errorf("cannot quit the image around this program: %w", reached(err))
+}
+
+// quitting says whether a quit was refused because the image quits already.
+func (f *Freezer) quitting(ctx context.Context, refusal error) bool {
+	var told *api.Error
+	if !errors.As(refusal, &told) || told.Code != api.CodeBusy {
+		return false
+	}
+	img, err := f.client.Image(ctx)
+	return err == nil && img.State == api.StateQuitting
 }
 
 // reached explains a socket that nobody serves: the environment was handed on to

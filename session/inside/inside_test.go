@@ -26,6 +26,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // image answers as init does.
 type image struct {
 	freezer string
+	state   api.State
 	refuses *api.Error
 	events  []api.Event   // the answer to a snapshot
 	begun   chan struct{} // closed when it is asked
@@ -37,7 +38,7 @@ func (img *image) serve(t *testing.T) *inside.Freezer {
 	t.Helper()
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/image", func(w http.ResponseWriter, _ *http.Request) {
-		_ = json.NewEncoder(w).Encode(api.Image{Name: "shop", Freezer: img.freezer})
+		_ = json.NewEncoder(w).Encode(api.Image{Name: "shop", Freezer: img.freezer, State: img.state})
 	})
 	mux.HandleFunc("POST /v1/snapshot", img.snapshot)
 	socket := filepath.Join(t.TempDir(), "s")
@@ -190,10 +191,14 @@ func TestQuitReturnsOnceItHasBegun(t *testing.T) {
 }
 
 func TestQuitThatIsRefused(t *testing.T) {
-	img := image{refuses: &api.Error{Code: api.CodeBusy, Message: "it is being saved"}}
+	img := image{refuses: &api.Error{Code: api.CodeBusy, Message: "another one is being made"}, state: api.StateSaving}
 	f := img.serve(t)
 	var told *api.Error
 	if err := f.Quit(t.Context()); !errors.As(err, &told) || told.Code != api.CodeBusy {
-		t.Errorf("got %v, want what the image said", err)
+		t.Errorf("while it is saved: %v, want what the image said", err)
+	}
+	img.state = api.StateQuitting
+	if err := f.Quit(t.Context()); err != nil {
+		t.Errorf("while it quits already: %v, want nothing", err)
 	}
 }
