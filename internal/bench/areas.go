@@ -17,6 +17,7 @@ func Areas(p Programs) []Area {
 	return []Area{
 		goBenchmarks("hierarchy", "./process", axprocess),
 		goBenchmarks("lifetime", "./session", nil),
+		supervision(p),
 		images(p),
 	}
 }

@@ -65,7 +65,9 @@ type imageBench struct {
 	Programs
 	dir           string
 	first, second live
-	fresh         int // counts the names of images that are up for a moment
+	fresh         int           // counts the names of images that are up for a moment
+	ended         time.Duration // how long the last of these took to end
+	cold          bool          // images are saved without their memory
 }
 
 const oneSleep = `services:
@@ -129,7 +131,9 @@ func (b *imageBench) forAMoment(ctx context.Context, home string, measure func(l
 		return 0, err
 	}
 	v, err := measure(l)
+	began := time.Now()
 	_, quitErr := b.run(ctx, home, "quit", "-i", name)
+	b.ended = time.Since(began)
 	return v, errors.Join(err, quitErr)
 }
 
