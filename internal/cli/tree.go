@@ -48,7 +48,7 @@ groups, zombies and orphaned groups are marked.`,
 	f := cmd.Flags()
 	f.BoolVar(&opts.host, "host", false, "show all processes of the host, not those of an image")
 	f.BoolVarP(&opts.watch, "watch", "w", false, "go on with a line for each event as it comes")
-	f.DurationVar(&opts.interval, "interval", 500*time.Millisecond, "how often --watch looks")
+	f.DurationVar(&opts.interval, "interval", 250*time.Millisecond, "how often --watch looks")
 	return cmd
 }
 

@@ -6,15 +6,18 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/seancehq/seance/api"
+	"github.com/seancehq/seance/internal/linux/pty"
 	"github.com/seancehq/seance/internal/testenv"
 	"github.com/seancehq/seance/process"
 )
@@ -258,7 +261,7 @@ func TestWatchPrintsALineForEachEvent(t *testing.T) {
 	p.run("tree", "-w").want(t, exitOK, at+"  process 7 started by 1: sh\n"+at+"  group 7 is orphaned\n", gone)
 	p.run("tree", "--watch", "--threads", "-q", "--interval", "2s").want(t, exitOK,
 		at+"  process 7 started by 1: sh\n"+at+"  process 7: thread 8 started\n"+at+"  group 7 is orphaned\n", "")
-	for _, want := range []string{"interval=500ms", "interval=2s"} {
+	for _, want := range []string{"interval=250ms", "interval=2s"} {
 		if got := <-asked; got != want {
 			t.Errorf("asked for %q, want %q", got, want)
 		}
@@ -270,6 +273,53 @@ func TestWatchPrintsALineForEachEvent(t *testing.T) {
 		!strings.Contains(lines[2], `"event":{"kind":"orphaned","pid":7}`) {
 		t.Errorf("got %q", lines)
 	}
+}
+
+// On a terminal the tree comes first, times are short, and there are colours unless
+// they are not wanted.
+func TestWatchOnATerminal(t *testing.T) {
+	p := newPlace(t)
+	p.serve("shop", with(shop("shop"), "GET /v1/hierarchy/events", answer(changes(t,
+		process.Event{Kind: process.EventForked, PID: 7, To: 1, Name: "sh"},
+		process.Event{Kind: process.EventStopped, PID: 7},
+		process.Event{Kind: process.EventReparented, PID: 7, From: 2, To: 1})...)))
+	const (
+		tree = "PID PPID PGID SID TTY STAT COMMAND\n" +
+			"\x1b[1m                1 ?        session 1\x1b[0m\n" +
+			"\x1b[1m            1   1 ?          group 1\x1b[0m\n" +
+			"  1    0    1   1 ?   Rs       process\n"
+		events = "\x1b[2m03:02:01.000\x1b[0m  \x1b[32mprocess 7 started by 1: sh\x1b[0m\n" +
+			"\x1b[2m03:02:01.000\x1b[0m  \x1b[33mprocess 7 stopped\x1b[0m\n" +
+			"\x1b[2m03:02:01.000\x1b[0m  process 7: parent 1, was 2\n"
+	)
+	plain := regexp.MustCompile("\x1b\\[[0-9]+m").ReplaceAllString(tree+events, "")
+	if got := p.runOnTerminal("tree", "--watch"); got != tree+events {
+		t.Errorf("got\n%q, want\n%q", got, tree+events)
+	}
+	p.env["NO_COLOR"] = "1"
+	if got := p.runOnTerminal("tree", "--watch"); got != plain {
+		t.Errorf("without colours, got\n%q, want\n%q", got, plain)
+	}
+}
+
+// runOnTerminal runs a command whose standard output is a terminal, and returns what
+// is written there.
+func (p *place) runOnTerminal(args ...string) string {
+	p.t.Helper()
+	master, terminal, err := pty.Open("/dev", pty.DefaultSize)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer master.Close()
+	written := make(chan string)
+	go func() {
+		out, _ := io.ReadAll(master.Master()) // ends with EIO once the terminal is closed
+		written <- strings.ReplaceAll(string(out), "\r\n", "\n")
+	}()
+	Main(p.t.Context(), Invocation{Args: args, Stdin: strings.NewReader(""), Stdout: terminal, Stderr: io.Discard,
+		Env: func(name string) string { return p.env[name] }})
+	terminal.Close()
+	return <-written
 }
 
 func TestWatchEndsWithWhatWentWrong(t *testing.T) {

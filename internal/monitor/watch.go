@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	watchInterval    = 500 * time.Millisecond // how often to look unless told otherwise
+	watchInterval    = 250 * time.Millisecond // how often to look unless told otherwise
 	minWatchInterval = 10 * time.Millisecond
 )
 
