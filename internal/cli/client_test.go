@@ -43,9 +43,16 @@ func TestLs(t *testing.T) {
 	trial := shop("trial")
 	trial.State, trial.Ready, trial.Freezer, trial.From, trial.PID = api.StateBooting, 1, api.FreezerRespawn, "", 5
 	p.serve("trial", only(trial))
-	p.run("ls").want(t, exitOK, `NAME   STATE    READY  AGE   PID  FREEZER  FROM
-shop   running    3/3   1m  4711  criu     sha256:1a2b3c4d5e6f
-trial  booting    1/3   1m     5  respawn  -
+	for name, ref := range map[string]string{"by-tag": "shop:before", "by-digest": "1a2b3c"} {
+		img := shop(name)
+		img.FromRef = ref
+		p.serve(name, only(img))
+	}
+	p.run("ls").want(t, exitOK, `NAME       STATE    READY  AGE   PID  FREEZER  FROM
+by-digest  running    3/3   1m  4711  criu     sha256:1a2b3c4d5e6f
+by-tag     running    3/3   1m  4711  criu     shop:before
+shop       running    3/3   1m  4711  criu     sha256:1a2b3c4d5e6f
+trial      booting    1/3   1m     5  respawn  -
 `, "")
 }
 
@@ -81,7 +88,7 @@ func TestWhichImage(t *testing.T) {
 	p.run("ps", "-i", "nope").want(t, exitNotFound, "", "seance: no such live image: nope; live: shop\n")
 
 	p.serve("trial", services("trial"))
-	p.run("ps").want(t, exitNotFound, "", "seance: no such live image: several are live, say which with --image: shop, trial\n")
+	p.run("ps").want(t, exitNotFound, "", "seance: several images are live, say which with --image: shop, trial\n")
 	about("trial", "--image", "trial")
 	p.env[api.EnvImage] = "trial"
 	about("trial")

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -15,9 +17,6 @@ import (
 
 // errNoLiveImage says that there is no live image to speak to.
 var errNoLiveImage = errors.New("no such live image")
-
-// answerTimeout is how long a monitor may take to say what its image does.
-const answerTimeout = 10 * time.Second
 
 // target is a live image that answered.
 type target struct {
@@ -46,7 +45,7 @@ func (a *app) insideSocket() string {
 
 func (a *app) connectInside(ctx context.Context, socket string) (*target, error) {
 	client := api.NewClient(socket)
-	img, err := firstAnswer(ctx, client)
+	img, err := ask(ctx, client, a.env(api.EnvImage), func() keepers { return keepers{init: listener(socket)} })
 	if err != nil {
 		return nil, fmt.Errorf("cannot reach the image around this program: %w", err)
 	}
@@ -87,24 +86,34 @@ func (a *app) attachNamed(ctx context.Context, home api.Home, name string) (*tar
 // attachDefault speaks to the image of the manifest in the current folder, or
 // else to the only one there is.
 func (a *app) attachDefault(ctx context.Context, home api.Home) (*target, error) {
+	if live := home.Live(nameHere()); live.Name != "" && live.Recorded() {
+		t, err := a.attach(ctx, live)
+		if !isNotAlive(err) {
+			return t, err
+		}
+		a.warn("%v", err)
+	}
 	all, err := a.liveImages(ctx, home)
 	if err != nil {
 		return nil, err
-	}
-	here := nameHere()
-	for _, t := range all {
-		if t.image.Name == here {
-			return t, nil
-		}
 	}
 	switch len(all) {
 	case 0:
 		return nil, fmt.Errorf("%w: nothing is live; start one with: seance up", errNoLiveImage)
 	case 1:
-		return all[0], nil
+		return all[0].target, all[0].err
 	}
-	return nil, fmt.Errorf("%w: several are live, say which with --image: %s", errNoLiveImage, names(all))
+	return nil, severalError{names(all)}
 }
+
+// severalError says that it is not clear which live image is meant.
+type severalError struct{ names string }
+
+func (e severalError) Error() string {
+	return "several images are live, say which with --image: " + e.names
+}
+
+func (e severalError) Is(target error) bool { return target == errNoLiveImage }
 
 // otherLive is the part of an error message that names the live images.
 func (a *app) otherLive(ctx context.Context, home api.Home) string {
@@ -115,34 +124,49 @@ func (a *app) otherLive(ctx context.Context, home api.Home) string {
 	return "; live: " + names(all)
 }
 
-func names(all []*target) string {
+func names(all []found) string {
 	list := make([]string, len(all))
-	for i, t := range all {
-		list[i] = t.image.Name
+	for i, f := range all {
+		list[i] = f.live.Name
 	}
 	return strings.Join(list, ", ")
 }
 
-// liveImages speaks to every live image. One that turns out to be dead, or
-// cannot be spoken to, is left out with a remark.
-func (a *app) liveImages(ctx context.Context, home api.Home) ([]*target, error) {
+// found is an image on record that is not known to be dead: one that answered,
+// or the reason why it did not.
+type found struct {
+	live   api.Live
+	target *target
+	err    error
+}
+
+// liveImages speaks to every image on record, to all at the same time, so that
+// one that hangs does not hold up the others. One that turns out to be dead is
+// left out with a remark.
+func (a *app) liveImages(ctx context.Context, home api.Home) ([]found, error) {
 	recorded, err := home.LiveImages()
 	if err != nil {
 		return nil, err
 	}
-	var all []*target
-	for _, live := range recorded {
-		t, err := a.attach(ctx, live)
-		switch {
-		case err == nil:
-			all = append(all, t)
-		case ctx.Err() != nil:
-			return nil, interruptedError{}
-		default:
-			a.warn("%v", err)
-		}
+	all := make([]found, len(recorded))
+	var asked sync.WaitGroup
+	for i, live := range recorded {
+		asked.Go(func() {
+			t, err := a.attach(ctx, live)
+			all[i] = found{live, t, err}
+		})
 	}
-	return all, nil
+	asked.Wait()
+	if ctx.Err() != nil {
+		return nil, interruptedError{}
+	}
+	return slices.DeleteFunc(all, func(f found) bool {
+		dead := isNotAlive(f.err)
+		if dead {
+			a.warn("%v", f.err)
+		}
+		return dead
+	}), nil
 }
 
 // isNotAlive says whether err is that an image on record has died. Its monitor
@@ -161,7 +185,7 @@ func (a *app) attach(ctx context.Context, live api.Live) (*target, error) {
 	client := api.NewClient(live.Socket())
 	deadline := time.Now().Add(answerTimeout)
 	for pause := 10 * time.Millisecond; ; pause = min(2*pause, 500*time.Millisecond) {
-		img, err := firstAnswer(ctx, client)
+		img, err := ask(ctx, client, live.Name, func() keepers { return keepersOf(live) })
 		if unanswered(err) {
 			img, err = a.adopt(ctx, live)
 		}
@@ -195,6 +219,9 @@ var errMonitored = errors.New("it has a monitor that does not answer")
 
 // adopt starts a monitor for an image that has lost its own.
 func (a *app) adopt(ctx context.Context, live api.Live) (api.Image, error) {
+	if why := (keepers{init: readRecord(live).initPID()}).stopped(); why != "" {
+		return api.Image{}, &notAnsweringError{name: live.Name, why: why} // nor would it answer a new monitor
+	}
 	img, err := a.launch(ctx, api.Launch{Action: api.ActionAdopt, Name: live.Name}, nil)
 	var remote *api.Error
 	switch {
@@ -206,16 +233,6 @@ func (a *app) adopt(ctx context.Context, live api.Live) (api.Image, error) {
 		err = errMonitored
 	}
 	return api.Image{}, fmt.Errorf("cannot adopt image %q: %w", live.Name, err)
-}
-
-func firstAnswer(ctx context.Context, client *api.Client) (api.Image, error) {
-	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
-	defer cancel()
-	img, err := client.Image(ctx)
-	if errors.Is(err, context.DeadlineExceeded) {
-		return img, fmt.Errorf("the image's monitor does not answer within %s", answerTimeout)
-	}
-	return img, err
 }
 
 // homeFolder is the folder that holds everything seance keeps.

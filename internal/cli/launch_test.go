@@ -26,6 +26,9 @@ func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == monitorCommand {
 		os.Exit(playMonitor())
 	}
+	if len(os.Args) > 2 && os.Args[1] == deafCommand {
+		os.Exit(playDeaf(os.Args[2]))
+	}
 	goleak.VerifyTestMain(m)
 }
 
