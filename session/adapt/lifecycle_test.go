@@ -13,6 +13,7 @@ import (
 
 	"github.com/seancehq/seance/session"
 	"github.com/seancehq/seance/session/adapt"
+	"github.com/seancehq/seance/session/inside"
 )
 
 // The functions of this file are shown in docs/lifecycle.md, word for word. TestLifecyclePage
@@ -100,6 +101,17 @@ func saveAndQuit(ctx context.Context, m *session.Manager) error {
 	return err
 }
 
+func ownImage() (*session.Manager, error) {
+	freezer, err := inside.New()
+	if errors.Is(err, inside.ErrOutside) {
+		return session.New(), nil // it runs as any program does, and cannot save
+	}
+	if err != nil {
+		return nil, err
+	}
+	return session.New(session.WithFreezer(freezer)), nil
+}
+
 type cache struct{ calls []string }
 
 func (c *cache) note(what string) error { c.calls = append(c.calls, what); return nil }
@@ -130,8 +142,8 @@ func TestLifecyclePage(t *testing.T) {
 			t.Errorf("this is on the page and not in lifecycle_test.go:\n%s", block)
 		}
 	}
-	if blocks != 5 {
-		t.Errorf("%d blocks on the page, want 5", blocks)
+	if blocks != 6 {
+		t.Errorf("%d blocks on the page, want 6", blocks)
 	}
 }
 
@@ -167,6 +179,18 @@ func TestTheHandlersOfThePage(t *testing.T) {
 		if !errors.Is(err, errAdapted) {
 			t.Errorf("run: %v", err)
 		}
+	})
+	t.Run("its own image, outside one", func(t *testing.T) {
+		t.Setenv("SEANCE_SOCKET", "")
+		m, err := ownImage()
+		if err != nil {
+			t.Fatal(err)
+		}
+		boot(t, m)
+		if _, err := m.Snapshot(t.Context(), true, true); !errors.Is(err, session.ErrNoFreezer) {
+			t.Errorf("a save: %v", err)
+		}
+		snapshot(t, m, false, true)
 	})
 	t.Run("told why", func(t *testing.T) {
 		c := new(cache)
