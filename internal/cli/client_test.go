@@ -104,7 +104,7 @@ func TestPs(t *testing.T) {
 	p.serve("shop", with(shop("shop"), "GET /v1/services", answer([]api.Service{
 		{Name: "db", State: "running", Ready: true, PID: 7, UptimeMS: 65_000, Command: []string{"redis-server", "--port", "7000"}},
 		{Name: "counter", State: "running", PID: 1234, UptimeMS: 1500, Restarts: 2, Exit: "exit status 1", Command: []string{"sh", "-c", "while :; do\n :; done"}},
-		{Name: "web", State: "failed", Exit: "killed", Error: "cannot start service \"web\": no such program", Command: []string{"wbe"}},
+		{Name: "web", State: "failed", Exit: "killed", Error: "cannot start service \"web\": no such program; its last lines:\n  | oh", Command: []string{"wbe"}},
 	})))
 	p.run("ps").want(t, exitOK, `SERVICE  STATE     PID  UPTIME  RESTARTS  LAST EXIT      COMMAND
 db       ready       7      1m         0  -              redis-server --port 7000
@@ -118,18 +118,18 @@ func TestList(t *testing.T) {
 	link := api.Handler{ID: "link", Kind: "seance", Category: "system", Priority: 10,
 		LastStartup: &api.HandlerRun{Action: "startup", Booting: true, DurationMS: 0.25}}
 	web := api.Handler{ID: "web", Kind: "service", Category: "user", Priority: 100,
-		LastStartup:  &api.HandlerRun{Action: "startup", DurationMS: 1240, Error: "not ready within 1s"},
+		LastStartup:  &api.HandlerRun{Action: "startup", DurationMS: 1240, Error: "not ready within 1s; its last lines:\n  | one\n  | two"},
 		LastShutdown: &api.HandlerRun{Action: "shutdown", DurationMS: 12}}
 	p.serve("shop", with(shop("shop"), "GET /v1/handlers",
 		answer(api.Handlers{Startup: []api.Handler{link, web}, Shutdown: []api.Handler{web, link}})))
-	p.run("list").want(t, exitOK, `START-UP  KIND     CATEGORY  PRIORITY  LAST                                        TOOK
-link      seance   system          10  booting                                  0.25 ms
-web       service  user           100  continuing, failed: not ready within 1s    1.2 s
+	p.run("list").want(t, exitOK, `START-UP  KIND     CATEGORY  PRIORITY  LAST                   TOOK
+link      seance   system          10  booting             0.25 ms
+web       service  user           100  continuing, failed    1.2 s
 
 SHUT-DOWN  KIND     CATEGORY  PRIORITY  LAST     TOOK
 web        service  user           100  saving  12 ms
 link       seance   system          10  -           -
-`, "")
+`, "seance: start-up of web: not ready within 1s\n")
 }
 
 func logLines() []any {
@@ -194,7 +194,9 @@ func TestSnapshot(t *testing.T) {
 	cold.FrozenMS = 0
 	failed := api.SnapshotResult{Outcome: api.Failed, Error: "the disk is full"}
 	partly := saved()
-	partly.Handlers = []api.HandlerRun{{ID: "web"}, {ID: "warm-up", Action: "startup", Error: "exit status 1"}}
+	partly.Handlers = []api.HandlerRun{{ID: "web"}, {ID: "warm-up", Action: "startup", Error: "exit status 1; its last lines:\n  | oh"},
+		{ID: "mail", Action: "startup", Error: "no such program"}}
+	failedLong := api.SnapshotResult{Outcome: api.Failed, Error: "shutdown of mail: exit status 1; its last lines:\n  | oh"}
 
 	for name, tc := range map[string]struct {
 		args   []string
@@ -213,7 +215,9 @@ func TestSnapshot(t *testing.T) {
 		"failed": {[]string{"snapshot"}, api.SnapshotRequest{Save: true}, failed,
 			printed{exitFailed, "", "seance: cannot save image \"shop\": the disk is full; it goes on\n"}},
 		"a handler failed": {[]string{"snapshot", "-q"}, api.SnapshotRequest{Save: true}, partly,
-			printed{exitPartly, "", "seance: startup of warm-up: exit status 1\n"}},
+			printed{exitPartly, "", "seance: startup of warm-up: exit status 1; its last lines:\n  | oh\nseance: startup of mail: no such program\n"}},
+		"failed with output": {[]string{"snapshot"}, api.SnapshotRequest{Save: true}, failedLong, printed{exitFailed, "",
+			"seance: cannot save image \"shop\": shutdown of mail: exit status 1; its last lines:\n  | oh\nseance: image \"shop\" goes on\n"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newPlace(t)
@@ -280,8 +284,14 @@ func TestErrorsOfTheImage(t *testing.T) {
 func TestSnapshotWithoutResult(t *testing.T) {
 	p := newPlace(t)
 	p.serve("shop", with(shop("shop"), "POST /v1/snapshot", answer(api.Event{Type: api.EventStage})))
-	p.run("snapshot").want(t, exitFailed, "",
-		"seance: cannot save image \"shop\": cannot learn the snapshot's result: unexpected EOF\n")
+	for args, after := range map[string]string{
+		"snapshot":        "the image goes on, and seance images shows whether it was saved",
+		"snapshot --quit": "seance images shows whether it was saved, seance ls whether it goes on",
+		"quit":            "seance ls shows whether the image goes on",
+	} {
+		p.run(strings.Fields(args)...).want(t, exitFailed, "",
+			"seance: lost the monitor of image \"shop\" on the way; "+after+"; the next command starts a new monitor\n")
+	}
 }
 
 func TestInterruptedSnapshot(t *testing.T) {

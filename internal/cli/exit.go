@@ -116,12 +116,44 @@ func (a *app) report(err error) int {
 	case isManifestError(err):
 		fmt.Fprintln(a.stderr, strings.TrimRight(err.Error(), "\n"))
 	case errors.Is(err, context.Canceled):
-		fmt.Fprintln(a.stderr, "seance: interrupted")
+		a.printMessages(interruptedError{}.Error())
 	default:
-		fmt.Fprintln(a.stderr, "seance: "+err.Error())
+		a.printMessages(err.Error())
 		a.printDetail(err)
 	}
 	return status
+}
+
+// printMessages prints each message of an error, which may join several, with
+// the program's name before it.
+func (a *app) printMessages(text string) {
+	for _, m := range messages(text) {
+		fmt.Fprintln(a.stderr, "seance: "+m)
+	}
+}
+
+// messages are those in a text of one a line. Lines that are indented, such as
+// the last ones of a program, belong to the message above.
+func messages(text string) []string {
+	var all []string
+	for line := range strings.Lines(strings.Trim(text, "\n")) {
+		line = strings.TrimRight(line, "\n")
+		if last := len(all) - 1; last >= 0 && strings.HasPrefix(line, " ") {
+			all[last] += "\n" + line
+			continue
+		}
+		all = append(all, line)
+	}
+	return all
+}
+
+// brief is the first line of a message, for where more has no place.
+func brief(message string) string {
+	first, rest, _ := strings.Cut(message, "\n")
+	if rest != "" {
+		first = strings.TrimSuffix(first, "; its last lines:")
+	}
+	return first
 }
 
 // printDetail prints what an expert may want to read below an error.

@@ -52,6 +52,8 @@ func playMonitor() int {
 		return 1
 	case "partly":
 		img.Ready, img.Error = 2, "cannot start service \"web\": no such program"
+	case "several":
+		img.Ready, img.Error = 1, "web: exit status 1; its last lines:\n  | zzz\n  | aaa\ndb: no such program\nmail: it wrote nothing"
 	case "cold":
 		img.Freezer, img.WhyCold = api.FreezerRespawn, "there is no criu"
 	case "apart":
@@ -116,6 +118,12 @@ func TestUpWhatFails(t *testing.T) {
 	p.run("up", "--name", "refused").want(t, exitFailed, "", "seance: cannot start image\n  an expert's line\n")
 	p.run("up", "--name", "partly").want(t, exitPartly, "partly is up: 2 of 3 services ready (pid 4711)\n",
 		"seance: cannot start service \"web\": no such program\n")
+	p.run("up", "--name", "several").want(t, exitPartly, "several is up: 1 of 3 services ready (pid 4711)\n", `seance: db: no such program
+seance: mail: it wrote nothing
+seance: web: exit status 1; its last lines:
+  | zzz
+  | aaa
+`)
 
 	live := p.home.Live("mute")
 	p.run("up", "--name", "mute").want(t, exitFailed, "",
@@ -128,7 +136,7 @@ func TestUpWhatFails(t *testing.T) {
 func TestUpSaysWhyItIsCold(t *testing.T) {
 	p := newLaunch(t)
 	p.run("up", "--name", "cold").want(t, exitOK, "cold is up: 3 of 3 services ready (pid 4711)\n",
-		"seance: cold is saved without its memory: there is no criu\n")
+		"seance: cold will be saved without its memory: there is no criu\n")
 	p.run("up", "--name", "cold", "--freezer", "respawn").want(t, exitOK, "cold is up: 3 of 3 services ready (pid 4711)\n", "")
 }
 

@@ -37,7 +37,21 @@ func (a *app) list(ctx context.Context) error {
 		return err
 	}
 	fmt.Fprintln(a.stdout)
-	return a.printHandlers("SHUT-DOWN", h.Shutdown, lastShutdown)
+	if err := a.printHandlers("SHUT-DOWN", h.Shutdown, lastShutdown); err != nil {
+		return err
+	}
+	a.warnOfFailed("start-up", h.Startup, lastStartup)
+	a.warnOfFailed("shut-down", h.Shutdown, lastShutdown)
+	return nil
+}
+
+// warnOfFailed says below the tables why handlers failed, one a line.
+func (a *app) warnOfFailed(what string, handlers []api.Handler, last func(api.Handler) *api.HandlerRun) {
+	for _, h := range handlers {
+		if run := last(h); run != nil && run.Error != "" {
+			a.warn("%s of %s: %s", what, h.ID, brief(run.Error))
+		}
+	}
 }
 
 func (a *app) printHandlers(title string, handlers []api.Handler, last func(api.Handler) *api.HandlerRun) error {
@@ -67,7 +81,7 @@ func outcome(run api.HandlerRun) string {
 		told = "booting"
 	}
 	if run.Error != "" {
-		return told + ", failed: " + run.Error
+		return told + ", failed"
 	}
 	return told
 }

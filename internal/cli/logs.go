@@ -52,7 +52,12 @@ func (a *app) logs(ctx context.Context, q api.LogQuery, timestamps bool) error {
 		}
 		return out.Flush()
 	})
-	err = errors.Join(err, p.end(), out.Flush())
+	if err == nil {
+		err = p.end()
+	}
+	if flushErr := out.Flush(); err == nil { // a failed write has left the same error everywhere
+		err = flushErr
+	}
 	if ctx.Err() != nil {
 		return interruptedError{}
 	}

@@ -47,6 +47,24 @@ func TestLogsInside(t *testing.T) {
 	p.run("logs").want(t, exitOK, "web | one\n", "")
 }
 
+// What cannot be written is said once, though every write after it fails too.
+func TestLogsThatCannotBeWritten(t *testing.T) {
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Skipf("needs /dev/full: %v", err)
+	}
+	defer full.Close()
+	p := newPlace(t)
+	p.serve("shop", with(shop("shop"), "GET /v1/logs", answer(logLines()...)))
+	for _, args := range [][]string{{"logs", "-f"}, {"logs"}} {
+		var stderr strings.Builder
+		status := Main(t.Context(), Invocation{Args: args, Stdout: full, Stderr: &stderr, Env: func(name string) string { return p.env[name] }})
+		if want := "seance: write /dev/full: no space left on device\n"; status != exitFailed || stderr.String() != want {
+			t.Errorf("%s: exit status %d, %q; want %d, %q", args, status, stderr.String(), exitFailed, want)
+		}
+	}
+}
+
 func TestColoursOnATerminalOnly(t *testing.T) {
 	for name, tc := range map[string]struct {
 		env     map[string]string

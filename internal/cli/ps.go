@@ -44,7 +44,7 @@ func (a *app) printServices(services []api.Service) error {
 	}
 	for _, s := range services {
 		if s.Error != "" {
-			a.warn("%s: %s", s.Name, s.Error)
+			a.warn("%s: %s", s.Name, brief(s.Error))
 		}
 	}
 	return nil

@@ -76,10 +76,26 @@ func (a *app) snapshot(ctx context.Context, req api.SnapshotRequest) error {
 // itself.
 func snapshotError(name string, req api.SnapshotRequest, err error) error {
 	var remote *api.Error
-	if errors.As(err, &remote) {
+	switch {
+	case errors.As(err, &remote):
 		return err
+	case unanswered(err):
+		return fmt.Errorf("lost the monitor of image %q on the way; %s", name, afterLoss(req))
 	}
 	return fmt.Errorf("cannot %s image %q: %w", verb(req), name, err)
+}
+
+// afterLoss says what is known of a snapshot whose monitor was lost, and how to
+// learn the rest.
+func afterLoss(req api.SnapshotRequest) string {
+	const next = "; the next command starts a new monitor"
+	switch {
+	case req.Save && req.Quit:
+		return "seance images shows whether it was saved, seance ls whether it goes on" + next
+	case req.Save:
+		return "the image goes on, and seance images shows whether it was saved" + next
+	}
+	return "seance ls shows whether the image goes on" + next
 }
 
 func verb(req api.SnapshotRequest) string {
@@ -93,7 +109,7 @@ func verb(req api.SnapshotRequest) string {
 // saved, or a handler failed on the way.
 func snapshotFailure(name string, req api.SnapshotRequest, r *api.SnapshotResult) error {
 	if r.Outcome == api.Failed {
-		return fmt.Errorf("cannot %s image %q: %s; it goes on", verb(req), name, r.Error)
+		return failedSnapshot(name, req, r.Error)
 	}
 	var failed []string
 	for _, run := range r.Handlers {
@@ -103,11 +119,18 @@ func snapshotFailure(name string, req api.SnapshotRequest, r *api.SnapshotResult
 	}
 	switch {
 	case len(failed) > 0:
-		return partlyError{errors.New(strings.Join(failed, "; "))}
+		return partlyError{errors.New(strings.Join(failed, "\n"))}
 	case r.Error != "":
 		return partlyError{errors.New(r.Error)}
 	}
 	return nil
+}
+
+func failedSnapshot(name string, req api.SnapshotRequest, cause string) error {
+	if strings.Contains(cause, "\n") {
+		return fmt.Errorf("cannot %s image %q: %s\nimage %[2]q goes on", verb(req), name, cause)
+	}
+	return fmt.Errorf("cannot %s image %q: %s; it goes on", verb(req), name, cause)
 }
 
 func (a *app) printSnapshot(t *target, r *api.SnapshotResult) (err error) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -131,7 +132,7 @@ func (a *app) printStarted(img api.Image, asked string) error {
 	}
 	_, err := fmt.Fprintf(a.stdout, "%s is up: %s ready (pid %d)\n", img.Name, readyOf(img), img.PID)
 	if img.Freezer == api.FreezerRespawn && asked == "" && img.WhyCold != "" {
-		a.warn("%s is saved without its memory: %s", img.Name, img.WhyCold)
+		a.warn("%s will be saved without its memory: %s", img.Name, img.WhyCold)
 	}
 	return err
 }
@@ -144,11 +145,14 @@ func readyOf(img api.Image) string {
 	return fmt.Sprintf("%d of %d %s", img.Ready, img.Services, noun)
 }
 
-// notReady is an error when something in an image that is up failed.
+// notReady is an error when something in an image that is up failed. What did
+// comes in the order of the alphabet: it failed in any order.
 func notReady(img api.Image) error {
 	switch {
 	case img.Error != "":
-		return partlyError{errors.New(img.Error)}
+		failed := messages(img.Error)
+		slices.Sort(failed)
+		return partlyError{errors.New(strings.Join(failed, "\n"))}
 	case img.Ready < img.Services:
 		return partlyError{fmt.Errorf("only %s of %s ready; see: seance ps -i %s", readyOf(img), img.Name, img.Name)}
 	}
