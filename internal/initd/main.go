@@ -43,7 +43,7 @@ type Init struct {
 	saved    *api.SavedInfo // what the last greeting said was saved
 	frozenMS float64
 	failed   string // what went wrong at the last start-up
-	over     *end   // of the program, or nil
+	over     string // how the program ended, or ""
 	untold   bool   // the monitor does not know yet how the last start-up went
 }
 
@@ -157,12 +157,13 @@ func (in *Init) boot() {
 // booted says how the first start-up went.
 func (in *Init) booted() api.Event {
 	e := api.Event{Type: api.EventResult, Time: time.Now()}
-	if err := in.endedBadly(); err != nil {
-		e.Error = err
-		return e
-	}
 	img := in.describe()
-	e.Image = &img
+	if img.Ready < img.Services {
+		e.Error = in.endedBadly()
+	}
+	if e.Error == nil {
+		e.Image = &img
+	}
 	return e
 }
 

@@ -20,27 +20,30 @@ func loneProgram(m *manifest.Manifest) string {
 	return ""
 }
 
-// end is how the program ended.
-type end struct {
-	why string
-	bad bool // it failed, or could not be started
-}
-
 // watchProgram takes note of the end of the program. It is called by the
 // supervisor, at any time.
 func (in *Init) watchProgram(e supervise.Event) {
-	if e.Name != in.program || e.State != supervise.Exited && e.State != supervise.Failed {
+	if e.Name != in.program || !ended(e.State) {
 		return
 	}
-	over := &end{why: "exit status 0"}
-	if e.Err != nil {
-		over.bad = true
-		over.why, _, _ = strings.Cut(e.Err.Error(), "\n") // the lines that follow are in the log already
-	}
 	in.mu.Lock()
-	in.over = over
+	in.over = how(e.Err)
 	in.mu.Unlock()
 	in.quitIfOver()
+}
+
+// ended says that a service in this state has ended by itself, or could not be
+// started.
+func ended(s supervise.State) bool { return s == supervise.Exited || s == supervise.Failed }
+
+// how says how a program ended. The lines that may follow in an error are in
+// the log already.
+func how(err error) string {
+	if err == nil {
+		return "exit status 0"
+	}
+	first, _, _ := strings.Cut(err.Error(), "\n")
+	return first
 }
 
 // told notes that the monitor was told how the last start-up went.
@@ -56,7 +59,7 @@ func (in *Init) told() {
 func (in *Init) quitIfOver() {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	if in.over == nil || in.untold || in.bootingLocked() {
+	if in.over == "" || in.untold || in.bootingLocked() {
 		return
 	}
 	req := api.SnapshotRequest{Quit: true}
@@ -64,23 +67,30 @@ func (in *Init) quitIfOver() {
 	if err != nil {
 		return
 	}
-	why := in.over.why
+	why := in.over
 	go func() {
 		in.logs.Log(in.program).Note(why + "; the image ends with it")
 		in.makeSnapshot(context.Background(), id, req)
 	}()
 }
 
-// endedBadly is what to say of a program that had failed by the time the image
-// was up.
+// endedBadly is what to say of a program that has failed by the time the image
+// is up, nil if it has not.
 func (in *Init) endedBadly() *api.Error {
+	for _, s := range in.services.Status() {
+		if s.Name != in.program || !ended(s.State) || s.Err == nil {
+			continue
+		}
+		return &api.Error{Code: api.CodeCannot, Message: fmt.Sprintf(
+			"%s ended at once, and the image with it: %s; see: seance logs -i %s", in.program, how(s.Err), in.imageName())}
+	}
+	return nil
+}
+
+func (in *Init) imageName() string {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	if in.over == nil || !in.over.bad {
-		return nil
-	}
-	return &api.Error{Code: api.CodeCannot, Message: fmt.Sprintf(
-		"%s ended at once, and the image with it: %s; see: seance logs -i %s", in.program, in.over.why, in.name)}
+	return in.name
 }
 
 // done says that a service is the program, and has ended as it should: nothing

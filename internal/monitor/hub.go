@@ -13,18 +13,21 @@ type hub struct {
 }
 
 // listener receives events. Progress may be lost by one who is slow; a result
-// never is, and the latest one replaces one not yet taken.
+// never is, unless many more have come before it is taken.
 type listener struct {
 	progress chan api.Event
 	result   chan api.Event
 }
 
-const progressKept = 256
+const (
+	progressKept = 256
+	resultsKept  = 8
+)
 
 func newHub() *hub { return &hub{listeners: map[*listener]struct{}{}} }
 
 func (h *hub) listen() *listener {
-	l := &listener{make(chan api.Event, progressKept), make(chan api.Event, 1)}
+	l := &listener{make(chan api.Event, progressKept), make(chan api.Event, resultsKept)}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.listeners[l] = struct{}{}
@@ -52,6 +55,11 @@ func (l *listener) offer(e api.Event) {
 		default:
 		}
 		return
+	}
+	select {
+	case l.result <- e:
+		return
+	default: // the oldest one gives way
 	}
 	select {
 	case <-l.result:

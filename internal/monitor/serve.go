@@ -162,7 +162,7 @@ func (m *Monitor) serveSnapshot(w http.ResponseWriter, r *http.Request) {
 		case e := <-l.progress:
 			events(e)
 		case e := <-l.result:
-			if e.Snapshot == nil || e.Snapshot.ID == begun.Snapshot {
+			if e.Error != nil || e.Snapshot != nil && e.Snapshot.ID == begun.Snapshot {
 				flush(l, events)
 				events(e)
 				return
