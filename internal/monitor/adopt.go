@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"syscall"
 
 	"github.com/seancehq/seance/api"
@@ -46,7 +45,7 @@ func (m *Monitor) adopt(ctx context.Context) (err error) {
 	m.setState(api.StateRunning)
 	m.unmark()
 	for _, dir := range workDirs(m.live) { // of a save that was never finished
-		if err := os.RemoveAll(dir); err != nil {
+		if err := removeAll(dir); err != nil {
 			m.log.Error("cannot clear away", "error", err)
 		}
 	}

@@ -124,11 +124,22 @@ func sweep(l api.Live) error {
 		rootDir(l), filepath.Dir(l.Program()),
 	}
 	for _, path := range append(paths, workDirs(l)...) {
-		if err := os.RemoveAll(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := removeAll(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			errs = append(errs, err)
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// removeAll removes a folder to which somebody may still be writing: a CRIU
+// whose monitor was killed goes on for a moment.
+func removeAll(path string) error {
+	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		err := os.RemoveAll(path)
+		if !errors.Is(err, unix.ENOTEMPTY) || time.Now().After(deadline) {
+			return err
+		}
+	}
 }
 
 // alive says whether the image that a record speaks of still lives.
