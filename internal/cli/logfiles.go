@@ -37,11 +37,21 @@ func logFiles(live api.Live, follow bool) logSource {
 		if err := checkLogged(live, q.Services); err != nil {
 			return err
 		}
-		files := logfile.Query{Dir: live.Logs(), Services: q.Services, Last: q.Tail, Follow: follow}
-		return logfile.Read(ctx, files, func(l logfile.Line) error {
-			return each(api.LogLine{Time: l.Time, Service: l.Service, Stream: l.Stream, Partial: l.Partial, Text: l.Text})
-		})
+		return readLogs(ctx, live, q, follow, each)
 	}
+}
+
+func readLogs(ctx context.Context, live api.Live, q api.LogQuery, follow bool, each func(api.LogLine) error) error {
+	files := logfile.Query{Dir: live.Logs(), Services: q.Services, Last: q.Tail, Follow: follow}
+	return logfile.Read(ctx, files, func(l logfile.Line) error {
+		return each(api.LogLine{Time: l.Time, Service: l.Service, Stream: l.Stream, Partial: l.Partial, Text: l.Text})
+	})
+}
+
+// logged lists the services that have a log; none when that cannot be learned.
+func logged(live api.Live) []string {
+	names, _ := logfile.Services(live.Logs())
+	return names
 }
 
 // checkLogged refuses a service that never had a log.

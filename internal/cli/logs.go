@@ -40,12 +40,16 @@ terminal. The log outlives the image: it can be read after a quit.`,
 }
 
 func (a *app) logs(ctx context.Context, q api.LogQuery, timestamps bool) error {
-	source, err := a.findLogs(ctx, q.Follow)
+	source, services, err := a.findLogs(ctx, q.Follow)
 	if err != nil {
 		return err
 	}
+	if len(q.Services) > 0 {
+		services = q.Services
+	}
 	out := bufio.NewWriterSize(a.stdout, 64<<10)
 	p := &logPrinter{w: out, json: a.json, colours: a.colours(), names: len(q.Services) != 1, times: timestamps, ordinals: map[string]int{}}
+	p.expect(services)
 	err = source(ctx, q, func(l api.LogLine) error {
 		if err := p.print(l); err != nil || !q.Follow {
 			return err
@@ -68,23 +72,50 @@ func (a *app) logs(ctx context.Context, q api.LogQuery, timestamps bool) error {
 type logSource func(ctx context.Context, q api.LogQuery, each func(api.LogLine) error) error
 
 // findLogs finds where to read: a live image, the folder of one that was, or
-// the folder of the image that the command runs in.
-func (a *app) findLogs(ctx context.Context, follow bool) (logSource, error) {
+// the folder of the image that the command runs in. It names the services that
+// are known to have a log, or may get one.
+func (a *app) findLogs(ctx context.Context, follow bool) (source logSource, services []string, err error) {
 	if socket := a.insideSocket(); socket != "" {
-		return logFiles(api.Live{Name: a.env(api.EnvImage), Dir: filepath.Dir(socket)}, follow), nil
+		around := api.Live{Name: a.env(api.EnvImage), Dir: filepath.Dir(socket)}
+		return logFiles(around, follow), logged(around), nil
 	}
 	t, err := a.connectOutside(ctx)
 	if err == nil {
-		return t.Logs, nil
+		return a.liveLogs(ctx, t, follow)
 	}
 	if !errors.Is(err, errNoLiveImage) && !isNotAlive(err) {
-		return nil, err
+		return nil, nil, err
 	}
 	past, ok := a.pastImage()
 	if !ok {
-		return nil, err
+		return nil, nil, err
 	}
-	return logFiles(past, false), nil // nothing more will come
+	return logFiles(past, false), logged(past), nil // nothing more will come
+}
+
+func (a *app) liveLogs(ctx context.Context, t *target, follow bool) (source logSource, services []string, err error) {
+	home, err := a.homeFolder()
+	if err != nil {
+		return nil, nil, err
+	}
+	live := home.Live(t.image.Name)
+	if !follow {
+		return t.Logs, logged(live), nil
+	}
+	return a.followLive(t, live), append(logged(live), t.serviceNames(ctx)...), nil
+}
+
+// serviceNames are the names of an image's services; none when it does not say
+// at once, as in the middle of a save.
+func (t *target) serviceNames(ctx context.Context) []string {
+	ctx, cancel := context.WithTimeout(ctx, silence)
+	defer cancel()
+	services, _ := t.Services(ctx)
+	var names []string
+	for _, s := range services {
+		names = append(names, s.Name)
+	}
+	return names
 }
 
 // logPrinter prints log lines, as JSON or for people to read: with the
@@ -96,9 +127,16 @@ type logPrinter struct {
 	names   bool
 	times   bool
 
-	width    int            // of the longest name so far
+	width    int            // of the longest name that is known
 	ordinals map[string]int // of the names so far, for their colours
 	open     string         // the service and stream whose line is not ended yet
+}
+
+// expect makes room for names before the first of their lines comes.
+func (p *logPrinter) expect(services []string) {
+	for _, name := range services {
+		p.width = max(p.width, utf8.RuneCountInString(name))
+	}
 }
 
 func (p *logPrinter) print(l api.LogLine) error {
@@ -145,7 +183,7 @@ func (p *logPrinter) prefix(b *strings.Builder, l api.LogLine) {
 	if !known {
 		ordinal = len(p.ordinals)
 		p.ordinals[l.Service] = ordinal
-		p.width = max(p.width, utf8.RuneCountInString(l.Service))
+		p.expect([]string{l.Service})
 	}
 	pad := strings.Repeat(" ", p.width-utf8.RuneCountInString(l.Service))
 	fmt.Fprintf(b, "%s ", p.colours.ordinal(ordinal, l.Service+pad+" |"))
