@@ -75,6 +75,20 @@ func (h Home) LiveImages() ([]Live, error) {
 	return all, nil
 }
 
+// TakeLastWords returns what monitors have left to say of images that ended
+// without being asked to, and removes it: it is told once.
+func (h Home) TakeLastWords() []string {
+	paths, _ := filepath.Glob(h.Live("*").LastWord())
+	var words []string
+	for _, path := range paths {
+		word, err := os.ReadFile(path)
+		if err == nil && os.Remove(path) == nil {
+			words = append(words, string(word))
+		}
+	}
+	return words
+}
+
 // Live is the folder of one live image. Inside the image it is mounted as
 // [InsideDir].
 type Live struct {
@@ -107,7 +121,7 @@ func (l Live) Program() string { return filepath.Join(l.Dir, "bin", "seance") }
 func (l Live) Record() string { return filepath.Join(l.Dir, "live.json") }
 
 // LastWord is the file in which a monitor says how an image ended that nobody
-// asked to. Whoever reads it to somebody removes it.
+// asked to. See [Home.TakeLastWords].
 func (l Live) LastWord() string { return filepath.Join(l.Dir, "ended") }
 
 // Lock is the file that a monitor holds locked for as long as it runs.

@@ -144,6 +144,9 @@ type found struct {
 // one that hangs does not hold up the others. One that turns out to be dead is
 // left out with a remark.
 func (a *app) liveImages(ctx context.Context, home api.Home) ([]found, error) {
+	for _, word := range home.TakeLastWords() {
+		a.warn("%s", word)
+	}
 	recorded, err := home.LiveImages()
 	if err != nil {
 		return nil, err

@@ -532,3 +532,17 @@ func TestAScriptThatChangedSinceTheSave(t *testing.T) {
 	b.refused(1, []string{`cannot boot image "script"`, "script.sh", "put them back as they were\\s*$"}, "boot", "script")
 	b.refused(1, []string{`cannot boot image "script"`, "/script.sh has changed", "put it back"}, "boot", "script", "--force")
 }
+
+func TestAnInitThatDiesIsToldOfOnce(t *testing.T) {
+	testenv.RequireCRIU(t)
+	b := newBox(t)
+	b.must("up", "-f", b.holder("shop", 1))
+	_ = syscall.Kill(b.image("shop").PID, syscall.SIGKILL)
+	b.until("its monitor has seen it", func() bool { _, live := b.record("shop"); return !live })
+	if r := b.try("ls"); r.code != 0 || !strings.Contains(r.err, `image "shop" ended unexpectedly`) {
+		t.Errorf("exit status %d, %s; want 0, and how the image ended", r.code, r.err)
+	}
+	if r := b.try("ls"); r.err != "" {
+		t.Errorf("told again: %s", r.err)
+	}
+}
