@@ -22,7 +22,7 @@ programs would work on files that no longer match their memory. --force boots
 it nevertheless.`,
 		Example: `  seance boot shop
   seance boot shop:before-migration --as trial`,
-		Args: cobra.ExactArgs(1),
+		Args: arguments(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.boot(cmd.Context(), args[0], as, force)
 		},

@@ -35,6 +35,7 @@ func Main(ctx context.Context, inv Invocation) int {
 	a := &app{version: inv.Version, stdin: inv.Stdin, stdout: inv.Stdout, stderr: inv.Stderr, env: inv.Env}
 	root := a.rootCommand()
 	root.SetArgs(inv.Args)
+	strictCompletion(root)
 	return a.report(root.ExecuteContext(ctx))
 }
 
@@ -69,7 +70,8 @@ and boot it again later, where it stopped.`,
 	root.SetIn(a.stdin)
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageIn(cmd, err) })
+	root.SetFlagErrorFunc(flagError)
+	root.SetHelpCommand(helpCommand())
 	root.SetHelpTemplate(helpTemplate)
 	a.globalFlags(root)
 	root.AddGroup(
@@ -117,7 +119,7 @@ func addTo(parent *cobra.Command, group string, children ...*cobra.Command) {
 		c.GroupID = group
 		checked := c.Args
 		if checked == nil {
-			checked = cobra.NoArgs
+			checked = arguments(0, 0)
 		}
 		c.Args = func(cmd *cobra.Command, args []string) error {
 			return usageIn(cmd, checked(cmd, args))

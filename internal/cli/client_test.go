@@ -307,20 +307,47 @@ func TestInterruptedSnapshot(t *testing.T) {
 }
 
 func TestWrongUsage(t *testing.T) {
+	const nameRule = `a name is lower-case letters and digits, with ".", "_" or "-" between them, and has at most 64 characters`
+	tooLong := strings.Repeat("x", 65)
 	for _, tc := range []struct{ args, stderr string }{
 		{"sanpshot", "no such command: seance sanpshot; did you mean snapshot?; see: seance --help"},
 		{"image rmm", "no such command: seance image rmm; did you mean rm?; see: seance image --help"},
 		{"ls --nope", "unknown flag: --nope; see: seance ls --help"},
-		{"ls more", "unknown command \"more\" for \"seance ls\"; see: seance ls --help"},
-		{"boot", "accepts 1 arg(s), received 0; see: seance boot --help"},
+		{"help frob", "no such command: seance frob; see: seance --help"},
+		{"help ls frob", "no such command: seance ls frob; see: seance ls --help"},
+		{"completion frob", "no such command: seance completion frob; see: seance completion --help"},
+		{"ls more", "unexpected argument \"more\"; see: seance ls --help"},
+		{"boot", "missing NAME[:TAG]|DIGEST; see: seance boot --help"},
+		{"boot a b", "unexpected argument \"b\"; see: seance boot --help"},
+		{"image rm", "missing NAME[:TAG]|DIGEST…; see: seance image rm --help"},
+		{"logs -n x", "--tail is \"x\": it must be a number of lines, 0 or more; see: seance logs --help"},
+		{"logs -n -1", "--tail is \"-1\": it must be a number of lines, 0 or more; see: seance logs --help"},
+		{"handler add x --priority high", "--priority is \"high\": it must be a whole number; see: seance handler add --help"},
+		{"handler add x --timeout 3", "--timeout is \"3\": it must be a time such as 500ms or 30s; see: seance handler add --help"},
+		{"ls --json=x", "--json is \"x\": it must be true or false; see: seance ls --help"},
 		{"snapshot Shop", "\"Shop\" is not an image name: names are lower case: \"shop\"; see: seance snapshot --help"},
 		{"up --freezer ice", "no such freezer: \"ice\"; there are criu and respawn; see: seance up --help"},
-		{"ps -i ../x", "\"../x\" is not an image name: a name is lower-case letters and digits, with \".\", \"_\" or \"-\" between them"},
+		{"ps -i ../x", "\"../x\" is not a live image's name: " + nameRule},
+		{"ps -i Bad-Name", "\"Bad-Name\" is not a live image's name: " + nameRule},
+		{"ps -i " + tooLong, "\"" + tooLong + "\" is not a live image's name: " + nameRule},
 		{"ps -i shop:x", "\"shop:x\" is not a live image's name: a live image has no tag"},
 	} {
 		t.Run(tc.args, func(t *testing.T) {
 			newPlace(t).run(strings.Fields(tc.args)...).want(t, exitUsage, "", "seance: "+tc.stderr+"\n")
 		})
+	}
+}
+
+func TestHelp(t *testing.T) {
+	p := newPlace(t)
+	for _, args := range []string{"logs --help", "help logs"} {
+		got := p.run(strings.Fields(args)...)
+		if got.status != exitOK || !strings.Contains(got.stdout, "only the last LINES of each service (default: all)\n") {
+			t.Errorf("seance %s: status %d\n%s%s", args, got.status, got.stdout, got.stderr)
+		}
+	}
+	if help, bare := p.run("help"), p.run(); help != bare || help.status != exitOK {
+		t.Errorf("seance help: %+v\nwant %+v", help, bare)
 	}
 }
 

@@ -28,7 +28,7 @@ Exit status:
   1    the operation failed
   2    wrong usage, or a bad manifest
   3    no such live image, saved image, service, handler or category
-  4    the image is busy with another snapshot
+  4    the image is busy: with another snapshot, or with booting or quitting
   5    done, but a service is not ready or a handler failed
   130  interrupted
 `

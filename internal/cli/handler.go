@@ -58,7 +58,7 @@ current folder. Nothing is run now: the next list runs it. A hook of the same
 name is replaced, wherever it stood.`,
 		Example: `  seance handler add leases --startup renew-leases --shutdown 'drop-leases --all'
   seance handler add cache --startup warm-cache --category network --priority 200`,
-		Args: cobra.ExactArgs(1),
+		Args: arguments(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			req, err := f.request(args[0])
 			if err != nil {
@@ -121,7 +121,7 @@ func (a *app) handlerRmCommand() *cobra.Command {
 		Short: "Take a handler off a live image's lists",
 		Long: `Take a hook off the start-up list and the shut-down list of a live image, be it
 one of the manifest or one that was added. Neither of its commands is run.`,
-		Args: cobra.ExactArgs(1),
+		Args: arguments(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			t, err := a.connect(cmd.Context())
 			if err != nil {
@@ -138,7 +138,7 @@ func (a *app) categoryAddCommand() *cobra.Command {
 		Use:     "add NAME",
 		Short:   "Add a category to a live image",
 		Example: `  seance category add storage --after system`,
-		Args:    cobra.ExactArgs(1),
+		Args:    arguments(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			t, err := a.connect(cmd.Context())
 			if err != nil {
@@ -155,7 +155,7 @@ func (a *app) categoryRmCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "rm NAME",
 		Short: "Remove a category in which no handler stands",
-		Args:  cobra.ExactArgs(1),
+		Args:  arguments(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			t, err := a.connect(cmd.Context())
 			if err != nil {

@@ -30,21 +30,21 @@ func (a *app) imageCommand() *cobra.Command {
 		&cobra.Command{
 			Use:   "inspect NAME[:TAG]|DIGEST",
 			Short: "Say what a saved image holds",
-			Args:  cobra.ExactArgs(1),
+			Args:  arguments(1, 1),
 			RunE:  func(cmd *cobra.Command, args []string) error { return a.inspect(cmd.Context(), args[0]) },
 		},
 		a.imageTreeCommand(),
 		&cobra.Command{
 			Use:   "rm NAME[:TAG]|DIGEST…",
 			Short: "Remove saved images",
-			Args:  cobra.MinimumNArgs(1),
+			Args:  arguments(1, anyNumber),
 			RunE:  func(cmd *cobra.Command, args []string) error { return a.remove(cmd.Context(), args) },
 		},
 		&cobra.Command{
 			Use:   "verify [NAME[:TAG]|DIGEST]",
 			Short: "Check that saved images are what was written",
 			Long:  `Read every byte of a saved image, or of all of them, and compare it with its digest.`,
-			Args:  cobra.MaximumNArgs(1),
+			Args:  arguments(0, 1),
 			RunE: func(cmd *cobra.Command, args []string) error {
 				return a.verify(cmd.Context(), strings.Join(args, ""))
 			},

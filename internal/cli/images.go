@@ -27,7 +27,7 @@ func (a *app) imagesCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "images [NAME]",
 		Short: "List the saved images",
-		Args:  cobra.MaximumNArgs(1),
+		Args:  arguments(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			name := ""
 			if len(args) > 0 {

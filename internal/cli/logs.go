@@ -34,7 +34,7 @@ terminal. The log outlives the image: it can be read after a quit.`,
 		},
 	}
 	cmd.Flags().BoolVarP(&q.Follow, "follow", "f", false, "go on with new lines as they come")
-	cmd.Flags().IntVarP(&q.Tail, "tail", "n", -1, "only the last `LINES` of each service (default: all)")
+	cmd.Flags().VarP(linesFlag(&q.Tail), "tail", "n", "only the last `LINES` of each service (default: all)")
 	cmd.Flags().BoolVar(&timestamps, "timestamps", false, "begin each line with its time")
 	return cmd
 }

@@ -8,18 +8,18 @@ import (
 	"github.com/seancehq/seance/manifest"
 )
 
-// checkLiveName refuses what cannot name a live image. A live image is saved
-// under its name and has a folder of its name, so the names of saved images
-// are the rule.
+// checkLiveName refuses what cannot name a live image. A live image is named
+// in a manifest and saved under its name, so the rules of both are its rule.
 func checkLiveName(name string) error {
 	ref, err := image.ParseRef(name)
-	if err != nil {
-		return usageError{err}
+	if err == nil && ref.Name == name && len(name) <= manifest.MaxNameLength {
+		return nil
 	}
-	if ref.Name != name {
+	if err == nil && ref.Name != name {
 		return usageError{fmt.Errorf("%q is not a live image's name: a live image has no tag", name)}
 	}
-	return nil
+	return usageError{fmt.Errorf("%q is not a live image's name: a name is lower-case letters and digits, "+
+		"with \".\", \"_\" or \"-\" between them, and has at most %d characters", name, manifest.MaxNameLength)}
 }
 
 // nameHere is the image's name in the manifest of the current folder; "" when

@@ -27,7 +27,7 @@ fork(2) is: standard output is "continuing" in the image that goes on, and
 		Example: `  seance snapshot
   seance snapshot --quit shop:before-migration
   if [ "$(seance snapshot)" = booting ]; then renew-leases; fi`,
-		Args: cobra.MaximumNArgs(1),
+		Args: arguments(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			req := api.SnapshotRequest{Save: true, Quit: quit, Ref: strings.Join(args, "")}
 			if _, err := image.ParseRef(req.Ref); req.Ref != "" && err != nil {

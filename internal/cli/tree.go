@@ -57,7 +57,7 @@ func (a *app) imageTreeCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "tree NAME[:TAG]|DIGEST",
 		Short: "Show the Unix sessions, groups and processes that a saved image holds",
-		Args:  cobra.ExactArgs(1),
+		Args:  arguments(1, 1),
 		RunE:  func(cmd *cobra.Command, args []string) error { return a.imageTree(cmd.Context(), args[0], opts) },
 	}
 	treeFlags(cmd, &opts)
