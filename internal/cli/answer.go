@@ -11,7 +11,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/seancehq/seance/api"
-	"github.com/seancehq/seance/internal/linux/pidfd"
 	"github.com/seancehq/seance/internal/linux/procfs"
 )
 
@@ -120,11 +119,17 @@ func ask(ctx context.Context, client *api.Client, name string, find func() keepe
 
 // record is what a command may want to know of an image that does not answer.
 type record struct {
-	Init     pidfd.ID `json:"init"`
+	Init     identity `json:"init"`
 	Freezer  string   `json:"freezer"`
 	From     string   `json:"from"`
 	FromRef  string   `json:"from_ref"`
 	Manifest string   `json:"manifest"`
+}
+
+// identity is a process: its PID, and when it started, as procfs.Stat has it.
+type identity struct {
+	PID   int    `json:"pid"`
+	Start uint64 `json:"start"`
 }
 
 // readRecord reads what is on record; what cannot be read is not known.
@@ -138,14 +143,10 @@ func readRecord(live api.Live) (r record) {
 
 // initPID is that of the image's init, 0 when it has ended.
 func (r record) initPID() int {
-	if r.Init.PID == 0 {
+	stat, err := procfs.New("/proc").Stat(r.Init.PID)
+	if err != nil || stat.Start != r.Init.Start || stat.Zombie() {
 		return 0
 	}
-	h, err := pidfd.Find(r.Init)
-	if err != nil {
-		return 0
-	}
-	h.Close()
 	return r.Init.PID
 }
 

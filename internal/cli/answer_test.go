@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/seancehq/seance/api"
-	"github.com/seancehq/seance/internal/linux/pidfd"
 	"github.com/seancehq/seance/internal/linux/procfs"
 )
 
@@ -67,11 +66,11 @@ func stop(t *testing.T, pid int) {
 
 func (p *place) recordInit(live api.Live, pid int) {
 	p.t.Helper()
-	id, err := pidfd.Identify(pid)
+	stat, err := procfs.New("/proc").Stat(pid)
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	raw, err := json.Marshal(record{Init: id, Freezer: api.FreezerCRIU})
+	raw, err := json.Marshal(record{Init: identity{pid, stat.Start}, Freezer: api.FreezerCRIU})
 	if err != nil {
 		p.t.Fatal(err)
 	}

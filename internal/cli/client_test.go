@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/seancehq/seance/api"
 )
@@ -130,6 +131,31 @@ SHUT-DOWN  KIND     CATEGORY  PRIORITY  LAST     TOOK
 web        service  user           100  saving  12 ms
 link       seance   system          10  -           -
 `, "seance: start-up of web: not ready within 1s\n")
+}
+
+// A table fits the terminal it is printed on; what reads lines gets all of it.
+func TestTablesFitTheTerminal(t *testing.T) {
+	p := newPlace(t)
+	long := strings.Repeat("long-", 30)
+	img := shop("shop")
+	img.FromRef = "shop:" + long
+	routes := with(img, "GET /v1/services", answer([]api.Service{{Name: "db", Command: []string{long}}}))
+	routes["GET /v1/handlers"] = answer(api.Handlers{Startup: []api.Handler{{ID: long}}})
+	p.serve("shop", routes)
+	for _, command := range []string{"ls", "ps", "list"} {
+		if piped := p.run(command).stdout; !strings.Contains(piped, long) {
+			t.Errorf("seance %s, piped, has cut its table:\n%s", command, piped)
+		}
+		table := p.runOnTerminal(command)
+		if !strings.Contains(table, "…\n") {
+			t.Errorf("seance %s has cut no line:\n%s", command, table)
+		}
+		for line := range strings.Lines(table) {
+			if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > 80 {
+				t.Errorf("seance %s, on a terminal of 80 columns, has a line of %d: %s", command, n, line)
+			}
+		}
+	}
 }
 
 func logLines() []any {

@@ -47,7 +47,7 @@ func (a *app) images(ctx context.Context, name string) error {
 		return a.printJSON(lines)
 	}
 	now := time.Now()
-	t := newTable("NAME", "TAG", "DIGEST", "FREEZER", "SIZE", "CREATED").alignRight("SIZE")
+	t := newTable("NAME", "TAG", "DIGEST", "FREEZER", "SIZE", "CREATED").alignRight("SIZE").limit(a.width(a.stdout))
 	for _, l := range lines {
 		if l.Error != "" {
 			t.row(l.Name, l.Tag, shortDigest(l.Digest), "damaged", "", "")
