@@ -16,6 +16,7 @@ readonly programs=(
 	redis-server=redis-server
 	redis-cli=redis-tools
 	curl=curl
+	ps=procps
 )
 missing=() packages=()
 
