@@ -11,7 +11,7 @@ import (
 	"github.com/seancehq/seance/internal/testenv"
 )
 
-// The example of README.md works as it stands there.
+// The example of README.md works as it stands there, on a port that is free.
 func TestReadmeExample(t *testing.T) {
 	testenv.RequireRoot(t)
 	testenv.RequireProgram(t, "redis-server")
@@ -24,7 +24,7 @@ func TestReadmeExample(t *testing.T) {
 		t.Fatal("README.md has no manifest that is followed by commands")
 	}
 	h := newRealHome(t)
-	h.manifest(string(found[1]))
+	h.manifest(strings.ReplaceAll(string(found[1]), "7380", freePortNumber(t)))
 	cmd := exec.Command("sh", "-e", "-c", string(found[2]))
 	cmd.Dir = h.dir
 	cmd.Env = append(os.Environ(), "SEANCE_HOME="+h.home, "PATH="+h.bin+string(filepath.ListSeparator)+os.Getenv("PATH"))

@@ -127,10 +127,19 @@ func freePort(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: freeport VARIABLE")
 	}
+	ts.Setenv(args[0], freePortNumber(ts))
+}
+
+// freePortNumber is the number of a TCP port that is free.
+func freePortNumber(t interface{ Fatalf(string, ...any) }) string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
-	ts.Check(err)
+	if err != nil {
+		t.Fatalf("cannot find a free port: %v", err)
+	}
 	defer l.Close()
 	_, port, err := net.SplitHostPort(l.Addr().String())
-	ts.Check(err)
-	ts.Setenv(args[0], port)
+	if err != nil {
+		t.Fatalf("cannot read address %q: %v", l.Addr(), err)
+	}
+	return port
 }
