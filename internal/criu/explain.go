@@ -40,6 +40,8 @@ var sayings = []saying{
 	say(`Can't restore sub-task in NS`, `a program had a network namespace of its own when the image was saved, which cannot be revived`),
 	say(`File /?(\S+) has bad (size|mode)`, `file /$1 has changed since the image was saved, and CRIU takes it only as it was: put it back`),
 	say(`Can't open file /?(\S+)`, `file /$1 has gone since the image was saved: put it back`),
+	say(`mnt-v2: Can't stat mountpoint /tmp/\.criu\.mntns\.\w+/mnt-\d+(/\S+): No such file`, `$1, where something was mounted, has gone: mount it again`),
+	say(`mnt: Can't open \.(/\S+): No such file`, `$1, where something was mounted, has gone in this moment: try again`),
 	say(`Can't bind inet socket(?:[^:]*): Address already in use`, `a port of the image is taken by another program: stop that program, or the other copy of the image`),
 	say(`Address already in use`, `a port of the image is taken by another program: stop that program, or the other copy of the image`),
 	say(`Can't fork for (\d+): File exists`, `process number $1 is taken`),

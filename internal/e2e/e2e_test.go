@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/seancehq/seance/api"
+	"github.com/seancehq/seance/internal/testenv"
 )
 
 // programs is the folder of what TestMain built: seance and the programs that
@@ -26,6 +27,9 @@ import (
 var programs string
 
 func TestMain(m *testing.M) {
+	if status, done := testenv.OwnMounts(); done {
+		os.Exit(status)
+	}
 	os.Exit(func() int {
 		dir, err := os.MkdirTemp("", "seance-e2e-")
 		if err != nil {
