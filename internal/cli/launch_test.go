@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/seancehq/seance/api"
+	"github.com/seancehq/seance/internal/testenv"
 )
 
 // A command starts itself as a monitor. In these tests that is the test's own
@@ -28,6 +29,9 @@ func TestMain(m *testing.M) {
 	}
 	if len(os.Args) > 2 && os.Args[1] == deafCommand {
 		os.Exit(playDeaf(os.Args[2]))
+	}
+	if status, done := testenv.OwnMounts(); done {
+		os.Exit(status)
 	}
 	goleak.VerifyTestMain(m)
 }
