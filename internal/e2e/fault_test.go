@@ -546,3 +546,17 @@ func TestAnInitThatDiesIsToldOfOnce(t *testing.T) {
 		t.Errorf("told again: %s", r.err)
 	}
 }
+
+func TestAnAdoptedImageIsNotSavedColdForWantOfCRIU(t *testing.T) {
+	testenv.RequireCRIU(t)
+	b := newBox(t)
+	b.must("up", "-f", b.holder("hot", 1))
+	_ = syscall.Kill(b.monitorOf("hot"), syscall.SIGKILL)
+	b.env = []string{"SEANCE_CRIU=" + filepath.Join(b.dir, "missing")}
+	b.until("a new monitor has adopted it", func() bool { return strings.Contains(b.must("ls"), "running") })
+	for _, args := range [][]string{{"snapshot"}, {"snapshot", "--quit"}} {
+		b.refused(1, []string{`cannot save image "hot"`, "no such file", "it goes on"}, args...)
+		b.goesOn("hot")
+	}
+	b.valid()
+}

@@ -53,12 +53,6 @@ func (p *Peer) Farewell() *Farewell {
 	return p.farewell
 }
 
-// Close closes the link and waits for its reader.
-func (p *Peer) Close() {
-	p.conn.close()
-	<-p.done
-}
-
 // Call asks init and decodes its answer into out, which may be nil.
 func (p *Peer) Call(ctx context.Context, method string, in, out any) error {
 	body, err := json.Marshal(in)

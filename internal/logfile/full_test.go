@@ -10,15 +10,14 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/seancehq/seance/internal/logfile"
+	"github.com/seancehq/seance/internal/testenv"
 )
 
 func TestFullDisk(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("a small disk of its own needs root (mount)")
-	}
+	testenv.RequireRoot(t) // a small disk of its own
 	dir := t.TempDir()
 	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=256k"); err != nil {
-		t.Skip("cannot mount a tmpfs: ", err)
+		t.Fatal("cannot mount a tmpfs: ", err)
 	}
 	defer unix.Unmount(dir, unix.MNT_DETACH)
 	ballast := filepath.Join(dir, "ballast")

@@ -8,7 +8,6 @@ import (
 	"syscall"
 
 	"github.com/seancehq/seance/api"
-	"github.com/seancehq/seance/internal/criu"
 	"github.com/seancehq/seance/internal/link"
 	"github.com/seancehq/seance/internal/linux/netlock"
 	"github.com/seancehq/seance/internal/linux/pidfd"
@@ -30,11 +29,6 @@ func (m *Monitor) adopt(ctx context.Context) (err error) {
 	}
 	if err != nil {
 		return err
-	}
-	if m.record.Freezer == api.FreezerCRIU {
-		if m.criu, err = criu.Find(ctx, checkedPath(m.home)); err != nil {
-			m.log.Error("the image can no longer be frozen", "error", err)
-		}
 	}
 	if err := m.greet(ctx, m.adoption(ctx)); err != nil {
 		if m.ended() {

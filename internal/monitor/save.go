@@ -70,8 +70,11 @@ func (s *save) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer s.writer.Abort()
-	if s.m.criu == nil {
+	if s.m.record.Freezer == api.FreezerRespawn {
 		return s.cold(ctx)
+	}
+	if err := s.m.findCRIU(ctx); err != nil {
+		return err
 	}
 	return s.hot(ctx)
 }
@@ -132,8 +135,8 @@ func (s *save) hot(ctx context.Context) error {
 	d := criu.Dump{PID: s.m.record.Init.PID, Dir: dir, Inside: api.InsideDir, LockNetwork: lock, Kill: s.asked.Quit}
 	d.Frozen = func() error { return s.frozen(ctx, dir) }
 	s.still, err = d.Run(s.m.criu)
-	if s.killed {
-		return s.afterKill(err)
+	if s.killed { // and CRIU has lost the processes it held, which means nothing
+		return nil
 	}
 	if err != nil {
 		s.unlockAfterFailure()
@@ -164,15 +167,6 @@ func (s *save) frozen(ctx context.Context, dir string) error {
 	// one more step.
 	s.killed = true
 	return s.m.init.Signal(syscall.SIGKILL)
-}
-
-// afterKill looks at how CRIU took the end of the processes it held: not at
-// all, or with an error that means nothing any more.
-func (s *save) afterKill(err error) error {
-	if err != nil {
-		s.m.log.Info("CRIU lost the processes as they ended", "error", err)
-	}
-	return nil
 }
 
 // store puts CRIU's files and the init binary into the store, and the image

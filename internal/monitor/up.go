@@ -30,6 +30,15 @@ func (m *Monitor) up(ctx context.Context, l api.Launch) error {
 	return m.startFresh(ctx)
 }
 
+// findCRIU looks for CRIU where it is not known yet: a monitor that adopts an
+// image does not need it before the first save.
+func (m *Monitor) findCRIU(ctx context.Context) (err error) {
+	if m.criu == nil {
+		m.criu, err = criu.Find(ctx, checkedPath(m.home))
+	}
+	return err
+}
+
 // startFresh starts an image from its manifest, with this program as init.
 func (m *Monitor) startFresh(ctx context.Context) (err error) {
 	if m.record.Program, err = m.programs.Own(); err != nil {

@@ -24,6 +24,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/seancehq/seance/internal/linux/reap"
+	"github.com/seancehq/seance/internal/testenv"
 )
 
 // helper names what a re-executed test binary does instead of testing.
@@ -364,9 +365,7 @@ func descriptors(t testing.TB) []string {
 }
 
 func TestAsInitOfANamespace(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("a PID namespace needs root")
-	}
+	testenv.RequireRoot(t)
 	cmd := exec.Command("/proc/self/exe")
 	cmd.Env = append(os.Environ(), helper+"=init")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWPID | syscall.CLONE_NEWNS}
