@@ -20,9 +20,11 @@ build: ## build the one static binary, build/seance
 demo: setup build ## boot, save, quit and resume the programs of examples/shop
 	@scripts/demo.sh
 
+# Tests that build seance and run it are not seen to depend on it: no result
+# may come from the cache (-count=1).
 test: setup lint build ## run the linters and every test, with the race detector
-	@echo "test: go test -race ./..."
-	@$(GO) test -race -timeout 10m ./...
+	@echo "test: go test -race -count=1 ./..."
+	@$(GO) test -race -count=1 -timeout 10m ./...
 
 lint: $(STATICCHECK) ## check format, vet, staticcheck and who imports whom
 	@echo "lint: gofmt, vet, staticcheck, import rules"
