@@ -66,6 +66,28 @@ type Service struct {
 	Priority int        `json:"priority"`
 	Command  []string   `json:"command"`
 	Error    string     `json:"error,omitempty"`
+	// Of is the service's name in the manifest when it is one of its replicas.
+	Of       string   `json:"of,omitempty"`
+	Needs    []string `json:"needs,omitempty"`
+	Disabled bool     `json:"disabled,omitempty"`
+	Detached bool     `json:"detached,omitempty"`
+	// Status is what the program says of itself with sd_notify(3).
+	Status string `json:"status,omitempty"`
+	// Usage is there when it was asked for.
+	Usage *Usage `json:"usage,omitempty"`
+}
+
+// Usage is what the processes of a service use at one moment.
+type Usage struct {
+	Processes int `json:"processes"`
+	Threads   int `json:"threads"`
+	// CPUSeconds is the processor time of those that live, in seconds.
+	CPUSeconds float64 `json:"cpu_seconds"`
+	// Memory is their resident set, in bytes; shared pages count for each.
+	Memory int64 `json:"memory_bytes"`
+	// Ports are the TCP ports they listen on and the UDP ports they are bound
+	// to, such as "tcp 127.0.0.1:80", sorted.
+	Ports []string `json:"ports,omitempty"`
 }
 
 // Handlers is the start-up list and the shut-down list of a live image. The
@@ -101,8 +123,10 @@ type LogLine struct {
 	Time    time.Time `json:"time"`
 	Service string    `json:"service"`
 	Stream  string    `json:"stream"` // stdout, stderr, pty or seance
-	Partial bool      `json:"partial,omitempty"`
-	Text    string    `json:"text"`
+	// Instance is the start of the service that wrote it, from 1; 0: unknown.
+	Instance int    `json:"instance,omitempty"`
+	Partial  bool   `json:"partial,omitempty"`
+	Text     string `json:"text"`
 }
 
 // LogQuery selects log lines.
@@ -110,6 +134,8 @@ type LogQuery struct {
 	Services []string // none: all
 	Tail     int      // the last so many lines; negative: all
 	Follow   bool
+	Since    time.Time // zero: from the beginning
+	Grep     string    // a regular expression (RE2) that the text matches; "": any
 }
 
 // SnapshotRequest asks for a snapshot. Both false: nothing happens.
@@ -172,6 +198,7 @@ type Event struct {
 
 	Image    *Image          `json:"image,omitempty"`
 	Snapshot *SnapshotResult `json:"snapshot,omitempty"`
+	Reload   *ReloadResult   `json:"reload,omitempty"`
 	Error    *Error          `json:"error,omitempty"`
 }
 

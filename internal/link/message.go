@@ -97,11 +97,30 @@ const (
 	CallHierarchy = "hierarchy" // → process.State
 	CallSnapshot  = "snapshot"  // api.SnapshotRequest → Accepted
 
+	CallUsage    = "usage"           // → []api.Service with their usage
+	CallChange   = "change-services" // api.ServicesRequest → api.ServicesResult
+	CallWait     = "wait-service"    // WaitRequest → []api.Service
+	CallReload   = "reload"          // api.ReloadRequest → api.ReloadResult
+	CallNotices  = "notices"         // api.NoticeQuery → []api.Notice
+	CallManifest = "manifest"        // → Source
+
 	CallAddHandler     = "add-handler"     // api.HandlerRequest → api.Handler
 	CallRemoveHandler  = "remove-handler"  // its ID, a string
 	CallAddCategory    = "add-category"    // api.CategoryRequest
 	CallRemoveCategory = "remove-category" // its name, a string
 )
+
+// WaitRequest asks for an answer when a service is as asked.
+type WaitRequest struct {
+	Name string      `json:"name"`
+	For  api.WaitFor `json:"for"`
+}
+
+// Source is the manifest that an image runs now: a reload may have changed it.
+type Source struct {
+	Manifest     []byte `json:"manifest"`
+	ManifestPath string `json:"manifest_path"`
+}
 
 // Accepted answers a CallSnapshot that has begun. Its end is told by an event
 // of type result.
