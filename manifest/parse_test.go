@@ -65,16 +65,16 @@ func TestParseTakesEveryValue(t *testing.T) {
 			Priority: -5,
 			Terminal: true,
 			Ready:    &Ready{TCP: "localhost:7001", Timeout: 90 * time.Second},
-			Restart:  Restart{RestartAlways, time.Second, 5 * time.Second, time.Hour},
-			Shutdown: Shutdown{"INT", 0},
+			Restart:  Restart{Policy: RestartAlways, Delay: time.Second, MaxDelay: 5 * time.Second, ResetAfter: time.Hour},
+			Shutdown: Shutdown{Signal: "INT"},
 		}, {
 			Name:     "web",
 			Command:  []string{"/bin/sh", "-c", `cd app && exec ./web --home "${HOME:-/}"`},
 			Workdir:  "/home/u/Shop",
 			Category: "user",
 			Priority: 100,
-			Restart:  Restart{RestartOnFailure, 500 * time.Millisecond, 30 * time.Second, 10 * time.Second},
-			Shutdown: Shutdown{"TERM", 10 * time.Second},
+			Restart:  Restart{Policy: RestartOnFailure, Delay: 500 * time.Millisecond, MaxDelay: 30 * time.Second, ResetAfter: 10 * time.Second},
+			Shutdown: Shutdown{Signal: "TERM", Grace: 10 * time.Second},
 		}},
 		Hooks: []Hook{{
 			Name:     "warm-up",
@@ -116,12 +116,12 @@ func TestParseReady(t *testing.T) {
 func TestParseRestart(t *testing.T) {
 	const ms, s = time.Millisecond, time.Second
 	for src, want := range map[string]Restart{
-		`no`:                {RestartNo, 500 * ms, 30 * s, 10 * s},
-		`always`:            {RestartAlways, 500 * ms, 30 * s, 10 * s},
-		`{}`:                {RestartOnFailure, 500 * ms, 30 * s, 10 * s},
-		`{delay: 60s}`:      {RestartOnFailure, 60 * s, 60 * s, 10 * s},
-		`{max_delay: 10ms}`: {RestartOnFailure, 10 * ms, 10 * ms, 10 * s},
-		`{delay: 0s}`:       {RestartOnFailure, 0, 30 * s, 10 * s},
+		`no`:                {Policy: RestartNo, Delay: 500 * ms, MaxDelay: 30 * s, ResetAfter: 10 * s},
+		`always`:            {Policy: RestartAlways, Delay: 500 * ms, MaxDelay: 30 * s, ResetAfter: 10 * s},
+		`{}`:                {Policy: RestartOnFailure, Delay: 500 * ms, MaxDelay: 30 * s, ResetAfter: 10 * s},
+		`{delay: 60s}`:      {Policy: RestartOnFailure, Delay: 60 * s, MaxDelay: 60 * s, ResetAfter: 10 * s},
+		`{max_delay: 10ms}`: {Policy: RestartOnFailure, Delay: 10 * ms, MaxDelay: 10 * ms, ResetAfter: 10 * s},
+		`{delay: 0s}`:       {Policy: RestartOnFailure, Delay: 0, MaxDelay: 30 * s, ResetAfter: 10 * s},
 	} {
 		m := mustParse(t, "", "services: {a: {command: x, restart: "+src+"}}")
 		if got := m.Services[0].Restart; got != want {
