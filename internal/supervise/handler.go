@@ -15,14 +15,14 @@ const handlerSlack = killWait + 5*time.Second
 // serviceHandler is a service as the session manager sees it.
 type serviceHandler struct{ s *service }
 
-func (h serviceHandler) ID() string { return h.s.spec.Name }
+func (h serviceHandler) ID() string { return h.s.spec().Name }
 
 // timeLimit is for the longer of the two calls: a start-up that fails ends with
 // a stop.
 func (h serviceHandler) timeLimit() time.Duration {
-	limit := h.s.spec.Shutdown.Grace + handlerSlack
-	if h.s.spec.Ready != nil {
-		limit += h.s.spec.Ready.Timeout
+	limit := h.s.spec().Shutdown.Grace + handlerSlack
+	if h.s.spec().Ready != nil {
+		limit += h.s.spec().Ready.Timeout
 	}
 	return limit
 }
@@ -40,11 +40,11 @@ func (h serviceHandler) Startup(ctx context.Context, booting bool) error {
 		err = s.start(ctx)
 	case verify:
 		if err := s.verify(ctx); err != nil {
-			return fmt.Errorf("service %q does not answer after the boot: %w", s.spec.Name, err)
+			return fmt.Errorf("service %q does not answer after the boot: %w", s.spec().Name, err)
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("cannot start service %q: %w", s.spec.Name, err)
+		return fmt.Errorf("cannot start service %q: %w", s.spec().Name, err)
 	}
 	return nil
 }
@@ -61,7 +61,7 @@ func (h serviceHandler) Shutdown(ctx context.Context, quitting bool) error {
 	s.suspended = s.state.up()
 	s.mu.Unlock()
 	if err := s.stop(ctx); err != nil {
-		return fmt.Errorf("cannot stop service %q: %w", s.spec.Name, err)
+		return fmt.Errorf("cannot stop service %q: %w", s.spec().Name, err)
 	}
 	return nil
 }
@@ -69,7 +69,7 @@ func (h serviceHandler) Shutdown(ctx context.Context, quitting bool) error {
 // verify sees that a service that was revived still answers its probe. It is
 // left running if it does not: it is all that there is of its state.
 func (s *service) verify(ctx context.Context) error {
-	if probe, _ := s.probeOf(s.spec.Ready); probe == nil {
+	if probe, _ := s.probeOf(s.spec().Ready); probe == nil {
 		return nil
 	}
 	if err := s.acquire(ctx); err != nil {
@@ -77,7 +77,7 @@ func (s *service) verify(ctx context.Context) error {
 	}
 	defer s.release()
 	in := s.instance()
-	limited, cancel := context.WithTimeout(ctx, s.spec.Ready.Timeout)
+	limited, cancel := context.WithTimeout(ctx, s.spec().Ready.Timeout)
 	defer cancel()
 	err := s.awaitProbe(limited, in)
 	s.mu.Lock()

@@ -119,7 +119,7 @@ func (s *service) probeCommand(ctx context.Context, args []string) error {
 	s.mu.Unlock()
 	p, err := s.sup.reaper.Start(reap.Spec{
 		Args: args,
-		Dir:  s.spec.Workdir,
+		Dir:  s.spec().Workdir,
 		Env:  s.environ(n),
 	})
 	if err != nil {

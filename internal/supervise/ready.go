@@ -64,7 +64,7 @@ func (m *logMatch) look(line []byte) {
 // is not, unless that is what it is for. The limit of the readiness is the
 // service's own.
 func (s *service) awaitReady(ctx context.Context, in *instance, match *logMatch) error {
-	r := s.spec.Ready
+	r := s.spec().Ready
 	limited, cancel := context.WithTimeout(ctx, r.Timeout)
 	defer cancel()
 	switch {
@@ -78,7 +78,7 @@ func (s *service) awaitReady(ctx context.Context, in *instance, match *logMatch)
 }
 
 func (s *service) awaitLine(ctx context.Context, in *instance, match *logMatch) error {
-	what := fmt.Sprintf("no line of its output matches %q", s.spec.Ready.Log)
+	what := fmt.Sprintf("no line of its output matches %q", s.spec().Ready.Log)
 	select {
 	case <-match.seen:
 		return nil
@@ -109,7 +109,7 @@ func (s *service) awaitExit(ctx context.Context, in *instance) error {
 }
 
 func (s *service) awaitProbe(ctx context.Context, in *instance) error {
-	probe, name := s.probeOf(s.spec.Ready)
+	probe, name := s.probeOf(s.spec().Ready)
 	var last error
 	timer := time.NewTimer(0) // the first probe is made at once
 	defer timer.Stop()
@@ -150,7 +150,7 @@ func (s *service) endedEarly(in *instance) error {
 }
 
 func (s *service) late(ctx context.Context, in *instance, what string) error {
-	reason := fmt.Sprintf("not ready within %v: %s", s.spec.Ready.Timeout, what)
+	reason := fmt.Sprintf("not ready within %v: %s", s.spec().Ready.Timeout, what)
 	if !errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		reason = "given up before it was ready"
 	}
@@ -158,7 +158,7 @@ func (s *service) late(ctx context.Context, in *instance, what string) error {
 }
 
 // lastLines are the last lines that an instance wrote.
-func (s *service) lastLines(in *instance) []string { return lastOutput(s.sup.logs, s.spec.Name, in) }
+func (s *service) lastLines(in *instance) []string { return lastOutput(s.sup.logs, s.spec().Name, in) }
 
 func lastOutput(logs *logfile.Set, name string, in *instance) []string {
 	in.drain()

@@ -6,8 +6,11 @@ import (
 	"math/rand/v2"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/seancehq/seance/manifest"
 )
@@ -15,9 +18,8 @@ import (
 // service runs one service of the manifest.
 type service struct {
 	sup     *Supervisor
-	spec    manifest.Service
+	current atomic.Pointer[manifest.Service]
 	unit    *unit
-	signals []syscall.Signal // that ask it to end
 	gate    gate
 	// op is held by whoever starts or stops it; see acquire.
 	op chan struct{}
@@ -37,21 +39,33 @@ type service struct {
 	giveUp    context.CancelFunc // of the start that is under way
 }
 
-func newService(sup *Supervisor, spec manifest.Service, signal syscall.Signal) *service {
+func newService(sup *Supervisor, spec manifest.Service) *service {
 	s := &service{
 		sup:   sup,
-		spec:  spec,
 		unit:  sup.tracker.unit(envService, spec.Name),
 		op:    make(chan struct{}, 1),
 		state: Pending,
 	}
+	s.current.Store(&spec)
+	return s
+}
+
+// spec is what the manifest says of the service now. A reload puts another in
+// its place, of the same name: whoever needs two values that belong together
+// asks once.
+func (s *service) spec() *manifest.Service { return s.current.Load() }
+
+// signals ask the service to end.
+func (s *service) signals() []syscall.Signal {
+	spec := s.spec()
+	signal := unix.SignalNum("SIG" + spec.Shutdown.Signal)
 	// A process that is stopped gets no signal before it goes on.
-	s.signals = []syscall.Signal{signal, syscall.SIGCONT}
+	signals := []syscall.Signal{signal, syscall.SIGCONT}
 	if spec.Terminal && signal == syscall.SIGTERM {
 		// Shells on a terminal ignore SIGTERM. To close a terminal is to hang up.
-		s.signals = append(s.signals, syscall.SIGHUP)
+		signals = append(signals, syscall.SIGHUP)
 	}
-	return s
+	return signals
 }
 
 // acquire makes the caller the one who starts or stops the service.
@@ -106,7 +120,7 @@ func (s *service) start(ctx context.Context) error {
 func (s *service) launch(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	match, err := newLogMatch(s.spec.Ready)
+	match, err := newLogMatch(s.spec().Ready)
 	if err != nil {
 		return err
 	}
@@ -116,7 +130,7 @@ func (s *service) launch(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if s.spec.Ready == nil {
+	if s.spec().Ready == nil {
 		s.isUp(in, Running)
 		return nil
 	}
@@ -149,11 +163,11 @@ func (s *service) endStart() {
 
 func (s *service) spawn(n int, match *logMatch) (*instance, error) {
 	p := program{
-		args:     s.spec.Command,
-		dir:      s.spec.Workdir,
+		args:     s.spec().Command,
+		dir:      s.spec().Workdir,
 		env:      s.environ(n),
-		terminal: s.spec.Terminal,
-		log:      s.sup.logs.Log(s.spec.Name),
+		terminal: s.spec().Terminal,
+		log:      s.sup.logs.Log(s.spec().Name),
 		dev:      s.sup.dev,
 		onExit:   s.onExit,
 	}
@@ -188,13 +202,13 @@ func stillFlowing(instances []*instance) []*instance {
 }
 
 func (s *service) environ(instance int) []string {
-	return environment(s.sup.env, s.spec.Env, serviceMarks(s.spec.Name, instance)...)
+	return environment(s.sup.env, s.spec().Env, serviceMarks(s.spec().Name, instance)...)
 }
 
 // isUp notes that the start is done. If the program has ended since, its exit
 // found the service starting, and is dealt with now.
 func (s *service) isUp(in *instance, state State) {
-	if s.spec.Ready != nil && s.spec.Ready.Exit {
+	if s.spec().Ready != nil && s.spec().Ready.Exit {
 		s.set(Exited, true, nil)
 		return
 	}
@@ -226,7 +240,7 @@ func (s *service) exited(in *instance) {
 		s.mu.Unlock()
 		return // dealt with, or whoever starts or stops it sees its end
 	}
-	d := afterExit(s.spec.Restart, exit, exit.Time.Sub(in.started), s.attempt, rand.Float64())
+	d := afterExit(s.spec().Restart, exit, exit.Time.Sub(in.started), s.attempt, rand.Float64())
 	e := s.endedLocked(in, d, exit.String(), exit.Success())
 	s.mu.Unlock()
 	s.sup.tell(e)
@@ -251,10 +265,10 @@ func (s *service) endedLocked(in *instance, d decision, why string, success bool
 func (s *service) noteEnd(in *instance, d decision, why string) {
 	why, _, _ = strings.Cut(why, "\n") // the lines that follow are in the log already
 	if d.state == Backoff {
-		s.sup.note(s.spec.Name, "instance %d: %s; starting again in %v", in.n, why, d.delay.Round(time.Millisecond))
+		s.sup.note(s.spec().Name, "instance %d: %s; starting again in %v", in.n, why, d.delay.Round(time.Millisecond))
 		return
 	}
-	s.sup.note(s.spec.Name, "instance %d: %s", in.n, why)
+	s.sup.note(s.spec().Name, "instance %d: %s", in.n, why)
 }
 
 // again starts the service after a delay, unless something else was done with
@@ -292,7 +306,7 @@ func (s *service) startedInVain(ctx context.Context, err error) {
 	}
 	s.mu.Lock()
 	in := s.inst
-	d := decision{state: Backoff, delay: delay(s.spec.Restart, s.attempt, rand.Float64()), attempt: s.attempt + 1}
+	d := decision{state: Backoff, delay: delay(s.spec().Restart, s.attempt, rand.Float64()), attempt: s.attempt + 1}
 	if s.stops > 0 {
 		d = decision{state: Stopped}
 	}
@@ -348,7 +362,7 @@ func (s *service) endAll(ctx context.Context) error {
 	if in == nil {
 		return nil
 	}
-	err := s.sup.tracker.end(ctx, s.unit, in.proc, s.signals, s.spec.Shutdown.Grace)
+	err := s.sup.tracker.end(ctx, s.unit, in.proc, s.signals(), s.spec().Shutdown.Grace)
 	in.drain()
 	return err
 }
@@ -376,7 +390,7 @@ func (s *service) set(state State, ready bool, err error) {
 
 func (s *service) setLocked(state State, ready bool, err error) Event {
 	s.state, s.ready, s.lastErr = state, ready, err
-	e := Event{Kind: KindService, Name: s.spec.Name, State: state, Ready: ready, Instance: s.instances, Err: err}
+	e := Event{Kind: KindService, Name: s.spec().Name, State: state, Ready: ready, Instance: s.instances, Err: err}
 	if s.inst != nil && s.inst.n == s.instances {
 		e.PID = s.inst.proc.PID()
 	}

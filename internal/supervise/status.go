@@ -48,16 +48,16 @@ func (s *service) status() Status {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st := Status{
-		Name:     s.spec.Name,
+		Name:     s.spec().Name,
 		Kind:     KindService,
 		State:    s.state,
 		Ready:    s.ready,
 		Instance: s.instances,
 		Restarts: max(0, s.instances-1),
 		Err:      s.lastErr,
-		Category: s.spec.Category,
-		Priority: s.spec.Priority,
-		Command:  s.spec.Command,
+		Category: s.spec().Category,
+		Priority: s.spec().Priority,
+		Command:  s.spec().Command,
 		Terminal: s.inst.terminal(),
 	}
 	st.run(s.inst)

@@ -115,11 +115,10 @@ func New(c Config) (*Supervisor, error) {
 
 func (sup *Supervisor) fill() error {
 	for _, spec := range sup.manifest.Services {
-		signal := unix.SignalNum("SIG" + spec.Shutdown.Signal)
-		if signal == 0 {
+		if unix.SignalNum("SIG"+spec.Shutdown.Signal) == 0 {
 			return fmt.Errorf("cannot supervise service %q: unknown signal %q", spec.Name, spec.Shutdown.Signal)
 		}
-		s := newService(sup, spec, signal)
+		s := newService(sup, spec)
 		sup.services = append(sup.services, s)
 		sup.byName[spec.Name] = s
 	}
@@ -137,7 +136,7 @@ func (sup *Supervisor) Register(m *session.Manager) error {
 	}
 	for _, s := range sup.services {
 		h := serviceHandler{s}
-		err := m.Register(h, session.InCategory(s.spec.Category), session.AtPriority(s.spec.Priority), session.WithTimeout(h.timeLimit()))
+		err := m.Register(h, session.InCategory(s.spec().Category), session.AtPriority(s.spec().Priority), session.WithTimeout(h.timeLimit()))
 		if err != nil {
 			return err
 		}
@@ -213,7 +212,7 @@ func (sup *Supervisor) StopAll(ctx context.Context) error {
 	for i, s := range sup.services {
 		wg.Go(func() {
 			if err := s.stop(ctx); err != nil {
-				errs[i] = fmt.Errorf("cannot stop service %q: %w", s.spec.Name, err)
+				errs[i] = fmt.Errorf("cannot stop service %q: %w", s.spec().Name, err)
 			}
 		})
 	}
