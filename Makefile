@@ -3,7 +3,7 @@
 GO          ?= go
 STATICCHECK := build/tools/staticcheck-v0.8.2
 
-# What bench measures: hierarchy, lifetime, supervision, images; empty: all.
+# What bench measures: hierarchy, lifetime, supervision, peers, images; empty: all.
 AREA ?=
 
 .DEFAULT_GOAL := help
@@ -30,7 +30,8 @@ lint: $(STATICCHECK) ## check format, vet, staticcheck and who imports whom
 	@echo "lint: gofmt, vet, staticcheck, import rules"
 	@scripts/lint.sh $(STATICCHECK)
 
-bench: setup build ## measure against the references (AREA=hierarchy|lifetime|supervision|images)
+bench: setup build ## measure against the references (AREA=hierarchy|lifetime|supervision|peers|images)
+	@scripts/peers.sh >/dev/null
 	@criu=$$(scripts/criu.sh 2>/dev/null); \
 	$(GO) run ./internal/bench/cmd/bench -json build/bench.json -criu "$${criu#*: }" $(AREA)
 

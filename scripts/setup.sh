@@ -2,7 +2,9 @@
 # Installs what the tests and the demo need beyond Go: CRIU, and the programs
 # that they run. With everything there it does nothing, quickly.
 #
-# usage: scripts/setup.sh
+# usage: scripts/setup.sh [COMMAND=PACKAGE...]
+#
+# With arguments it makes sure of those programs too.
 #
 # As root on Debian and its kin it installs what is missing, and starts none
 # of it as a system service. Elsewhere it says what is missing; the tests and
@@ -18,6 +20,7 @@ readonly programs=(
 	curl=curl
 	ps=procps
 )
+readonly wanted=("${programs[@]}" "$@")
 missing=() packages=()
 
 main() {
@@ -41,7 +44,7 @@ main() {
 look() {
 	local entry
 	missing=() packages=()
-	for entry in "${programs[@]}"; do
+	for entry in "${wanted[@]}"; do
 		if ! command -v "${entry%%=*}" >/dev/null; then
 			missing+=("${entry%%=*}")
 			packages+=("${entry#*=}")
@@ -74,9 +77,12 @@ without_services() {
 		chmod 755 "$policy"
 	fi
 	"$@" || status=$?
-	if [ -d /run/systemd/system ] && [[ " ${packages[*]} " == *" redis-server "* ]]; then
-		systemctl disable --quiet redis-server || true
-	fi
+	local name
+	for name in redis-server supervisor runit; do
+		if [ -d /run/systemd/system ] && [[ " ${packages[*]} " == *" $name "* ]]; then
+			systemctl disable --quiet "$name" || true
+		fi
+	done
 	return "$status"
 }
 

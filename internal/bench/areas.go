@@ -18,6 +18,7 @@ func Areas(p Programs) []Area {
 		goBenchmarks("hierarchy", "./process", axprocess),
 		goBenchmarks("lifetime", "./session", nil),
 		supervision(p),
+		besidePeers(p),
 		images(p),
 	}
 }
