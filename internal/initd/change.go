@@ -10,6 +10,7 @@ import (
 
 	"github.com/seancehq/seance/api"
 	"github.com/seancehq/seance/internal/link"
+	"github.com/seancehq/seance/internal/serve"
 	"github.com/seancehq/seance/internal/supervise"
 	"github.com/seancehq/seance/manifest"
 	"github.com/seancehq/seance/session"
@@ -31,7 +32,7 @@ func decoded[T any](f func(T) (any, error)) func(json.RawMessage) (any, error) {
 	return func(raw json.RawMessage) (any, error) {
 		var req T
 		if err := json.Unmarshal(raw, &req); err != nil {
-			return nil, badRequest(err)
+			return nil, serve.Bad("cannot read the request: %v", err)
 		}
 		return f(req)
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/seancehq/seance/internal/link"
 	"github.com/seancehq/seance/internal/linux/reap"
 	"github.com/seancehq/seance/internal/logfile"
+	"github.com/seancehq/seance/internal/serve"
 	"github.com/seancehq/seance/internal/supervise"
 	"github.com/seancehq/seance/manifest"
 	"github.com/seancehq/seance/session"
@@ -205,10 +206,12 @@ func (in *Init) answer(ctx context.Context, method string, body json.RawMessage)
 		return in.listServices(), nil
 	case link.CallHandlers:
 		return in.listHandlers(), nil
+	case link.CallHierarchy:
+		return in.hierarchy(ctx)
 	case link.CallSnapshot:
 		var req api.SnapshotRequest
 		if err := json.Unmarshal(body, &req); err != nil {
-			return nil, badRequest(err)
+			return nil, serve.Bad("cannot read the request: %v", err)
 		}
 		return in.beginSnapshot(ctx, req)
 	}

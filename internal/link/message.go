@@ -110,6 +110,16 @@ const (
 	CallRemoveCategory = "remove-category" // its name, a string
 )
 
+// Changes says whether a call changes something, so that it is carried out
+// once however often it is repeated, and goes on when nobody waits for it.
+func Changes(method string) bool {
+	switch method {
+	case CallChange, CallReload, CallAddHandler, CallRemoveHandler, CallAddCategory, CallRemoveCategory:
+		return true
+	}
+	return false
+}
+
 // WaitRequest asks for an answer when a service is as asked.
 type WaitRequest struct {
 	Name string      `json:"name"`
@@ -129,16 +139,19 @@ type Accepted struct {
 }
 
 // message is one line on the wire. Exactly one of Greeting, Farewell, Event,
-// Call and Reply is set.
+// Call, Cancel and Reply is set.
 type message struct {
 	Greeting *Greeting  `json:"greeting,omitempty"`
 	Farewell *Farewell  `json:"farewell,omitempty"`
 	Event    *api.Event `json:"event,omitempty"`
 	Call     string     `json:"call,omitempty"`
 	Reply    bool       `json:"reply,omitempty"`
+	Cancel   bool       `json:"cancel,omitempty"` // nobody waits for the reply any more
 
 	// ID numbers a call, and its reply.
-	ID    uint64          `json:"id,omitempty"`
+	ID uint64 `json:"id,omitempty"`
+	// Key is the same for a call and its repetition on another connection.
+	Key   string          `json:"key,omitempty"`
 	Body  json.RawMessage `json:"body,omitempty"`
 	Error *api.Error      `json:"error,omitempty"`
 }

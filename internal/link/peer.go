@@ -53,21 +53,30 @@ func (p *Peer) Farewell() *Farewell {
 	return p.farewell
 }
 
-// Call asks init and decodes its answer into out, which may be nil.
+// Call asks init and decodes its answer into out, which may be nil. When ctx
+// ends, init is told that nobody waits any more.
 func (p *Peer) Call(ctx context.Context, method string, in, out any) error {
+	return p.CallAs(ctx, "", method, in, out)
+}
+
+// CallAs asks as Call does. Init carries calls of the same key out once, and
+// answers each of them: one that lost its link before it was answered can be
+// repeated on another.
+func (p *Peer) CallAs(ctx context.Context, key, method string, in, out any) error {
 	body, err := json.Marshal(in)
 	if err != nil {
 		return err
 	}
 	id, answer := p.expect()
 	defer p.forget(id)
-	if err := p.conn.send(message{Call: method, ID: id, Body: body}); err != nil {
-		return fmt.Errorf("%w: %w", ErrClosed, err)
+	if err := p.send(message{Call: method, ID: id, Key: key, Body: body}); err != nil {
+		return err
 	}
 	select {
 	case m := <-answer:
 		return decodeReply(m, out)
 	case <-ctx.Done():
+		_ = p.send(message{Cancel: true, ID: id})
 		return ctx.Err()
 	case <-p.done:
 	}
@@ -77,6 +86,16 @@ func (p *Peer) Call(ctx context.Context, method string, in, out any) error {
 	default:
 		return ErrClosed
 	}
+}
+
+// send sends a message. A link on which that fails is closed: half a message
+// may have been sent.
+func (p *Peer) send(m message) error {
+	if err := p.conn.send(m); err != nil {
+		p.conn.close()
+		return fmt.Errorf("%w: %w", ErrClosed, err)
+	}
+	return nil
 }
 
 func decodeReply(m message, out any) error {

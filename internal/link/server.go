@@ -15,9 +15,30 @@ import (
 // greetLimit is how long whoever connects may take to say why.
 const greetLimit = 5 * time.Second
 
-// Calls answers a monitor's calls. The value it returns is sent as JSON, that
-// of a Reply alike.
+// Calls answers a monitor's calls, each in a goroutine of its own. The value it
+// returns is sent as JSON, that of a Reply alike.
 type Calls func(ctx context.Context, method string, body json.RawMessage) (any, error)
+
+// Call makes a call without a link, as [Peer.Call] does with one.
+func (f Calls) Call(ctx context.Context, method string, in, out any) error {
+	body, err := json.Marshal(in)
+	if err != nil {
+		return err
+	}
+	value, err := f(ctx, method, body)
+	if r, ok := value.(Reply); ok {
+		value = r.Value
+		defer r.Then()
+	}
+	if err != nil || out == nil {
+		return err
+	}
+	raw, err := json.Marshal(value)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(raw, out)
+}
 
 // Reply is an answer with something to do once it is sent. What closes the
 // link belongs there: else the answer could be lost with the link, and the
@@ -36,9 +57,12 @@ type Reply struct {
 type Server struct {
 	listener net.Listener
 	calls    Calls
+	answers  answers
 	greeted  chan greeted // holds the newest connection that Await has not seen
 	stopped  chan struct{}
-	serving  sync.WaitGroup
+	ctx      context.Context // ends with Stop
+	cancel   context.CancelFunc
+	serving  sync.WaitGroup // of connections and of calls
 
 	mu      sync.Mutex
 	open    bool
@@ -58,6 +82,7 @@ func Listen(socket string, calls Calls) (*Server, error) {
 		return nil, fmt.Errorf("cannot listen for the monitor: %w", err)
 	}
 	s := &Server{listener: l, calls: calls, greeted: make(chan greeted, 1), stopped: make(chan struct{})}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
 	go s.accept()
 	return s, nil
 }
@@ -66,6 +91,7 @@ func Listen(socket string, calls Calls) (*Server, error) {
 // started.
 func (s *Server) Stop() {
 	s.listener.Close()
+	s.cancel()
 	<-s.stopped
 	s.Close(nil)
 	s.drain()
@@ -180,40 +206,6 @@ func replace(old, with *conn) *conn {
 		old.close()
 	}
 	return with
-}
-
-func (s *Server) serve(c *conn) {
-	defer s.serving.Done()
-	defer s.lose(c)
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	for {
-		m, err := c.receive()
-		if err != nil {
-			return
-		}
-		if m.Call != "" {
-			s.answer(ctx, c, m)
-		}
-	}
-}
-
-func (s *Server) answer(ctx context.Context, c *conn, m message) {
-	reply := message{Reply: true, ID: m.ID}
-	value, err := s.calls(ctx, m.Call, m.Body)
-	if r, ok := value.(Reply); ok {
-		value = r.Value
-		defer r.Then()
-	}
-	if err == nil {
-		reply.Body, err = json.Marshal(value)
-	}
-	if err != nil {
-		reply.Error = wireError(err)
-	}
-	if c.send(reply) != nil {
-		c.close()
-	}
 }
 
 func wireError(err error) *api.Error {

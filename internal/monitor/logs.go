@@ -9,6 +9,7 @@ import (
 
 	"github.com/seancehq/seance/api"
 	"github.com/seancehq/seance/internal/logfile"
+	"github.com/seancehq/seance/internal/serve"
 )
 
 // errLeft ends the reading of logs for a client that is gone.
@@ -36,7 +37,7 @@ func (m *Monitor) serveLogs(w http.ResponseWriter, r *http.Request) {
 		refuse(w, &api.Error{Code: api.CodeBad, Message: fmt.Sprintf("cannot read the request: %v", err)})
 		return
 	}
-	send := stream[api.LogLine](w)
+	send := serve.Stream[api.LogLine](w)
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
 	go m.endWithImage(ctx, cancel)

@@ -2,7 +2,6 @@ package monitor
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -79,23 +78,6 @@ func (m *Monitor) stateNow() api.State {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.state
-}
-
-// call asks init. While the link is closed for a save it waits for it.
-func (m *Monitor) call(ctx context.Context, method string, in, out any) error {
-	for {
-		p, err := m.borrow(ctx)
-		if err != nil {
-			return err
-		}
-		err = p.Call(ctx, method, in, out)
-		if !errors.Is(err, link.ErrClosed) {
-			return err
-		}
-		if err := m.awaitOther(ctx, p); err != nil {
-			return err
-		}
-	}
 }
 
 // borrow returns the link, waiting for there to be one.

@@ -2,7 +2,6 @@ package monitor
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/seancehq/seance/api"
 	"github.com/seancehq/seance/internal/link"
+	"github.com/seancehq/seance/internal/serve"
 )
 
 // server serves the API on the live image's socket.
@@ -79,17 +79,19 @@ func allowed(c *net.UnixConn) bool {
 	return ctlErr == nil && err == nil && (who.Uid == 0 || int(who.Uid) == os.Geteuid())
 }
 
+// routes serves the API: most of it is init's, which the monitor only asks.
 func (m *Monitor) routes() http.Handler {
-	mux := http.NewServeMux()
-	mux.Handle("GET /v1/image", answer(m.describeImage))
-	mux.Handle("GET /v1/services", answer(relay[[]api.Service](m, link.CallServices)))
-	mux.Handle("GET /v1/handlers", answer(relay[api.Handlers](m, link.CallHandlers)))
-	mux.Handle("GET /v1/hierarchy", answer(m.hierarchy))
-	mux.HandleFunc("GET /v1/hierarchy/events", m.serveHierarchyEvents)
-	mux.HandleFunc("GET /v1/logs", m.serveLogs)
-	m.changeRoutes(mux)
-	mux.HandleFunc("POST /v1/snapshot", m.serveSnapshot)
-	return mux
+	return serve.Handler(serve.Config{
+		Caller: m,
+		Error:  wireError,
+		Own: map[string]http.Handler{
+			"GET /v1/image":            answer(m.describeImage),
+			"GET /v1/hierarchy":        answer(m.hierarchy),
+			"GET /v1/hierarchy/events": http.HandlerFunc(m.serveHierarchyEvents),
+			"GET /v1/logs":             http.HandlerFunc(m.serveLogs),
+			"POST /v1/snapshot":        http.HandlerFunc(m.serveSnapshot),
+		},
+	})
 }
 
 // answer makes a handler of a function that returns what to send.
@@ -100,28 +102,27 @@ func answer[T any](f func(context.Context) (T, error)) http.Handler {
 			refuse(w, err)
 			return
 		}
-		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(v)
+		serve.JSON(w, v)
 	})
 }
 
-// relay asks init.
-func relay[T any](m *Monitor, method string) func(context.Context) (T, error) {
-	return func(ctx context.Context) (v T, err error) {
-		err = m.call(ctx, method, nil, &v)
-		return v, err
-	}
-}
+// refuse answers with an error.
+func refuse(w http.ResponseWriter, err error) { serve.Refuse(w, wireError(err)) }
 
 // describeImage says what init and the monitor know of the image. It answers
-// at once during a save too, with what the monitor knows alone.
+// at once during a save too, with what the monitor knows alone, and soon when
+// init does not answer.
 func (m *Monitor) describeImage(ctx context.Context) (api.Image, error) {
 	img := api.Image{State: m.stateNow()}
 	m.mu.Lock()
 	p := m.peer
 	m.mu.Unlock()
 	if p != nil {
-		if err := p.Call(ctx, link.CallImage, nil, &img); err != nil && !errors.Is(err, link.ErrClosed) {
+		err := m.ask(ctx, p, "", link.CallImage, nil, &img)
+		switch {
+		case errors.Is(err, errSilent):
+			img.State = api.StateLost
+		case err != nil && !errors.Is(err, link.ErrClosed):
 			return img, err
 		}
 	}
@@ -140,8 +141,8 @@ func (m *Monitor) fillIn(img *api.Image) {
 // result. The snapshot goes on when the client leaves.
 func (m *Monitor) serveSnapshot(w http.ResponseWriter, r *http.Request) {
 	var req api.SnapshotRequest
-	if err := json.NewDecoder(r.Body).Decode(&req); err != nil {
-		refuse(w, &api.Error{Code: api.CodeBad, Message: fmt.Sprintf("cannot read the request: %v", err)})
+	if err := serve.Body(r, &req); err != nil {
+		refuse(w, err)
 		return
 	}
 	early := m.stateNow() == api.StateBooting && req.Quit && !req.Save // init calls its start-up off
@@ -152,11 +153,11 @@ func (m *Monitor) serveSnapshot(w http.ResponseWriter, r *http.Request) {
 	l := m.hub.listen()
 	defer m.hub.leave(l)
 	var begun link.Accepted
-	if err := m.call(r.Context(), link.CallSnapshot, req, &begun); err != nil {
+	if err := m.Call(r.Context(), link.CallSnapshot, req, &begun); err != nil {
 		refuse(w, err)
 		return
 	}
-	events := stream[api.Event](w)
+	events := serve.Stream[api.Event](w)
 	for {
 		select {
 		case e := <-l.progress:
@@ -185,17 +186,6 @@ func flush(l *listener, send func(api.Event)) {
 	}
 }
 
-// stream sends values as lines of JSON, each at once.
-func stream[T any](w http.ResponseWriter) func(T) {
-	w.Header().Set("Content-Type", "application/x-ndjson")
-	out, enc := http.NewResponseController(w), json.NewEncoder(w)
-	_ = out.Flush()
-	return func(v T) {
-		_ = enc.Encode(v)
-		_ = out.Flush()
-	}
-}
-
 // query reads a log query from a request.
 func query(r *http.Request) (q api.LogQuery, err error) {
 	v := r.URL.Query()
@@ -207,18 +197,4 @@ func query(r *http.Request) (q api.LogQuery, err error) {
 		q.Follow, err = strconv.ParseBool(s)
 	}
 	return q, err
-}
-
-// refuse answers with an error.
-func refuse(w http.ResponseWriter, err error) {
-	e := wireError(err)
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status[e.Code])
-	_ = json.NewEncoder(w).Encode(e)
-}
-
-var status = map[string]int{
-	api.CodeBusy: http.StatusConflict, api.CodeExists: http.StatusConflict, api.CodeNotFound: http.StatusNotFound,
-	api.CodeBad: http.StatusBadRequest, api.CodeNotAlive: http.StatusGone, api.CodeForbidden: http.StatusForbidden,
-	api.CodeCannot: http.StatusInternalServerError,
 }

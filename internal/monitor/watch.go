@@ -9,6 +9,7 @@ import (
 
 	"github.com/seancehq/seance/api"
 	"github.com/seancehq/seance/internal/linux/mirror"
+	"github.com/seancehq/seance/internal/serve"
 	"github.com/seancehq/seance/process"
 )
 
@@ -37,7 +38,7 @@ func (m *Monitor) serveHierarchyEvents(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, end := m.whileAlive(r.Context())
 	defer end()
-	send := stream[api.HierarchyChange](w)
+	send := serve.Stream[api.HierarchyChange](w)
 	send(api.HierarchyChange{Time: time.Now(), Hierarchy: first})
 	err = watch.Every(ctx, interval, func(seen time.Time, e process.Event) error {
 		raw, err := json.Marshal(e)
