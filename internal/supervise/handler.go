@@ -30,6 +30,7 @@ func (h serviceHandler) timeLimit() time.Duration {
 // Startup has the service do what it did before the last shut-down.
 func (h serviceHandler) Startup(ctx context.Context, booting bool) error {
 	s := h.s
+	s.hold.end()
 	s.gate.resume()
 	s.mu.Lock()
 	plan := onStartup(s.state, s.suspended, booting)
@@ -52,6 +53,7 @@ func (h serviceHandler) Startup(ctx context.Context, booting bool) error {
 // Shutdown stops the service, or holds it ready for a freeze.
 func (h serviceHandler) Shutdown(ctx context.Context, quitting bool) error {
 	s := h.s
+	s.hold.begin(quitting)
 	snapshot, ok := session.SnapshotFrom(ctx)
 	if staysUp(ok && snapshot.Save, quitting, s.sup.hot()) {
 		s.gate.pause()

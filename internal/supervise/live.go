@@ -24,7 +24,7 @@ var ErrNoHook = errors.New("no such hook")
 // The error wraps [ErrService], or is that of [session.Manager.Register]; then
 // nothing has changed.
 func (sup *Supervisor) AddHook(m *session.Manager, spec manifest.Hook) error {
-	if sup.byName[spec.Name] != nil {
+	if sup.named(spec.Name) != nil {
 		return fmt.Errorf("cannot add hook %q: %w", spec.Name, ErrService)
 	}
 	h := newHook(sup, spec)
@@ -46,7 +46,7 @@ func (sup *Supervisor) AddHook(m *session.Manager, spec manifest.Hook) error {
 //
 // The error wraps [ErrService] or [ErrNoHook].
 func (sup *Supervisor) RemoveHook(m *session.Manager, name string) error {
-	if sup.byName[name] != nil {
+	if sup.named(name) != nil {
 		return fmt.Errorf("cannot remove hook %q: %w", name, ErrService)
 	}
 	sup.mu.Lock()

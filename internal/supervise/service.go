@@ -21,6 +21,7 @@ type service struct {
 	current atomic.Pointer[manifest.Service]
 	unit    *unit
 	gate    gate
+	hold    hold
 	// op is held by whoever starts or stops it; see acquire.
 	op chan struct{}
 
@@ -36,6 +37,11 @@ type service struct {
 	lastErr   error
 	timer     *time.Timer        // starts it again, in Backoff
 	stops     int                // stops that wait for op
+	changed   chan struct{}      // closed at the next change of state; nil: nobody waits
+	restart   chan struct{}      // closed when the restart under way is over; nil: none is
+	survivors []string           // that the last stop left alive
+	exits     uint64             // of instances that nobody stopped
+	failures  uint64             // those of them that were no success
 	giveUp    context.CancelFunc // of the start that is under way
 }
 
@@ -91,6 +97,11 @@ func (s *service) start(ctx context.Context) error {
 		return err
 	}
 	defer s.release()
+	return s.doStart(ctx)
+}
+
+// doStart is start for who holds op.
+func (s *service) doStart(ctx context.Context) error {
 	s.mu.Lock()
 	live := s.state.live() && s.inst.alive()
 	s.stopTimerLocked()
@@ -231,6 +242,7 @@ func (s *service) exited(in *instance) {
 	s.sup.tracker.ended(in.proc)
 	in.drain()
 	exit, _ := in.proc.Exit()
+	s.count(exit)
 	s.mu.Lock()
 	if s.inst != in {
 		s.mu.Unlock()
@@ -318,22 +330,34 @@ func (s *service) startedInVain(ctx context.Context, err error) {
 
 // stop ends every process of the service, and whatever start is under way.
 func (s *service) stop(ctx context.Context) error {
+	if err := s.acquireToStop(ctx, s.acquire); err != nil {
+		return err
+	}
+	defer s.release()
+	return s.doStop(ctx)
+}
+
+// acquireToStop has whatever start is under way given up.
+func (s *service) acquireToStop(ctx context.Context, acquire func(context.Context) error) error {
 	s.mu.Lock()
 	s.stops++
 	if s.giveUp != nil {
 		s.giveUp()
 	}
 	s.mu.Unlock()
-	err := s.acquire(ctx)
+	err := acquire(ctx)
 	s.mu.Lock()
 	s.stops--
+	s.mu.Unlock()
+	return err
+}
+
+// doStop is stop for who holds op.
+func (s *service) doStop(ctx context.Context) error {
+	s.mu.Lock()
 	s.stopTimerLocked()
 	state := s.state
 	s.mu.Unlock()
-	if err != nil {
-		return err
-	}
-	defer s.release()
 	if state == Pending {
 		s.set(Stopped, false, nil)
 		return nil
@@ -390,6 +414,10 @@ func (s *service) set(state State, ready bool, err error) {
 
 func (s *service) setLocked(state State, ready bool, err error) Event {
 	s.state, s.ready, s.lastErr = state, ready, err
+	if s.changed != nil {
+		close(s.changed)
+		s.changed = nil
+	}
 	e := Event{Kind: KindService, Name: s.spec().Name, State: state, Ready: ready, Instance: s.instances, Err: err}
 	if s.inst != nil && s.inst.n == s.instances {
 		e.PID = s.inst.proc.PID()

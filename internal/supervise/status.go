@@ -28,14 +28,20 @@ type Status struct {
 	Command  []string
 	// Terminal is the name of the terminal it has, such as pts/0.
 	Terminal string
+	// Of is the service's name in the manifest when it is one of its replicas.
+	Of                 string
+	Needs              []string
+	Disabled, Detached bool
+	// Said is what the program says of itself with sd_notify(3).
+	Said string
 }
 
 // Status tells how all services are, then all hooks, in the order of the
 // manifest. Hooks that were added later come last.
 func (sup *Supervisor) Status() []Status {
-	hooks := sup.allHooks()
-	list := make([]Status, 0, len(sup.services)+len(hooks))
-	for _, s := range sup.services {
+	services, hooks := sup.all(), sup.allHooks()
+	list := make([]Status, 0, len(services)+len(hooks))
+	for _, s := range services {
 		list = append(list, s.status())
 	}
 	for _, h := range hooks {
@@ -45,20 +51,25 @@ func (sup *Supervisor) Status() []Status {
 }
 
 func (s *service) status() Status {
+	spec := s.spec()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st := Status{
-		Name:     s.spec().Name,
+		Name:     spec.Name,
 		Kind:     KindService,
 		State:    s.state,
 		Ready:    s.ready,
 		Instance: s.instances,
 		Restarts: max(0, s.instances-1),
 		Err:      s.lastErr,
-		Category: s.spec().Category,
-		Priority: s.spec().Priority,
-		Command:  s.spec().Command,
+		Category: spec.Category,
+		Priority: spec.Priority,
+		Command:  spec.Command,
 		Terminal: s.inst.terminal(),
+		Of:       spec.Of,
+		Needs:    spec.Needs,
+		Disabled: spec.Disabled,
+		Detached: spec.Detached,
 	}
 	st.run(s.inst)
 	if st.Exit == "" {

@@ -45,6 +45,7 @@ type Kind string
 const (
 	KindService Kind = "service"
 	KindHook    Kind = "hook"
+	KindImage   Kind = "image" // of a [Notice] alone
 )
 
 // Event is a change of state of a service or a hook.
@@ -61,26 +62,28 @@ type Event struct {
 
 // Supervisor runs the services and hooks of one manifest.
 type Supervisor struct {
-	manifest *manifest.Manifest
-	reaper   *reap.Reaper
-	tracker  *tracker
-	logs     *logfile.Set
-	env      []string
-	hot      func() bool
-	dev      string
-	onEvent  func(Event)
-
-	services []*service // in the order of the manifest
-	byName   map[string]*service
+	reaper  *reap.Reaper
+	tracker *tracker
+	logs    *logfile.Set
+	env     []string
+	hot     func() bool
+	dev     string
+	onEvent func(Event)
+	notices notices
 
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
 	wg     sync.WaitGroup // of background
 
-	mu     sync.Mutex // guards all below
-	hooks  []*hook    // in the order of the manifest, then in that of AddHook
-	former []*hook    // replaced or removed, whose output others hold open
-	closed bool       // no more goroutines
+	reloading chan struct{} // held by the reload that is under way
+
+	mu       sync.Mutex // guards all below
+	manifest *manifest.Manifest
+	services []*service // in the order of the manifest; never changed once made
+	byName   map[string]*service
+	hooks    []*hook // in the order of the manifest, then in that of AddHook
+	former   []*hook // replaced or removed, whose output others hold open
+	closed   bool    // no more goroutines
 }
 
 // New makes a Supervisor. Nothing is started.
@@ -94,6 +97,8 @@ func New(c Config) (*Supervisor, error) {
 		dev:      c.Dev,
 		onEvent:  c.OnEvent,
 		byName:   map[string]*service{},
+
+		reloading: make(chan struct{}, 1),
 	}
 	if sup.hot == nil {
 		sup.hot = func() bool { return false }
@@ -131,13 +136,11 @@ func (sup *Supervisor) fill() error {
 // Register creates the manifest's categories and registers its services, then
 // its hooks, in the order of the file.
 func (sup *Supervisor) Register(m *session.Manager) error {
-	if err := createCategories(m, sup.manifest); err != nil {
+	if err := createCategories(m, sup.Manifest()); err != nil {
 		return err
 	}
-	for _, s := range sup.services {
-		h := serviceHandler{s}
-		err := m.Register(h, session.InCategory(s.spec().Category), session.AtPriority(s.spec().Priority), session.WithTimeout(h.timeLimit()))
-		if err != nil {
+	for _, s := range sup.all() {
+		if err := s.register(m); err != nil {
 			return err
 		}
 	}
@@ -168,36 +171,32 @@ func createCategories(m *session.Manager, of *manifest.Manifest) error {
 	return nil
 }
 
-// Start has a service running and ready.
-func (sup *Supervisor) Start(ctx context.Context, name string) error {
-	return sup.do(ctx, name, "start", (*service).start)
+// register puts the service on the lists of a session manager.
+func (s *service) register(m *session.Manager) error {
+	h := serviceHandler{s}
+	spec := s.spec()
+	return m.Register(h, session.InCategory(spec.Category), session.AtPriority(spec.Priority), session.WithTimeout(h.timeLimit()))
 }
 
-// Stop ends all processes of a service, and returns the moment the last one is
-// gone.
-func (sup *Supervisor) Stop(ctx context.Context, name string) error {
-	return sup.do(ctx, name, "stop", (*service).stop)
+// Manifest is what the supervisor runs now: a reload may have changed it.
+func (sup *Supervisor) Manifest() *manifest.Manifest {
+	sup.mu.Lock()
+	defer sup.mu.Unlock()
+	return sup.manifest
 }
 
-// Restart stops a service and starts it again.
-func (sup *Supervisor) Restart(ctx context.Context, name string) error {
-	return sup.do(ctx, name, "restart", func(s *service, ctx context.Context) error {
-		if err := s.stop(ctx); err != nil {
-			return err
-		}
-		return s.start(ctx)
-	})
+// all is the services in the order of the manifest.
+func (sup *Supervisor) all() []*service {
+	sup.mu.Lock()
+	defer sup.mu.Unlock()
+	return sup.services
 }
 
-func (sup *Supervisor) do(ctx context.Context, name, verb string, fn func(*service, context.Context) error) error {
-	s := sup.byName[name]
-	if s == nil {
-		return fmt.Errorf("cannot %s service %q: %w", verb, name, ErrNotFound)
-	}
-	if err := fn(s, ctx); err != nil {
-		return fmt.Errorf("cannot %s service %q: %w", verb, name, err)
-	}
-	return nil
+// named is the service of that name, nil when there is none.
+func (sup *Supervisor) named(name string) *service {
+	sup.mu.Lock()
+	defer sup.mu.Unlock()
+	return sup.byName[name]
 }
 
 // lastGrace is how long what belongs to no service has after SIGTERM.
@@ -207,9 +206,10 @@ const lastGrace = time.Second
 // process that is left: those of hooks, and those that were nobody's. It is what
 // to do when the shut-down list has failed, and after it to be sure.
 func (sup *Supervisor) StopAll(ctx context.Context) error {
-	errs := make([]error, len(sup.services)+1)
+	all := sup.all()
+	errs := make([]error, len(all)+1)
 	var wg sync.WaitGroup
-	for i, s := range sup.services {
+	for i, s := range all {
 		wg.Go(func() {
 			if err := s.stop(ctx); err != nil {
 				errs[i] = fmt.Errorf("cannot stop service %q: %w", s.spec().Name, err)
@@ -218,7 +218,7 @@ func (sup *Supervisor) StopAll(ctx context.Context) error {
 	}
 	wg.Wait()
 	if err := sup.tracker.endAll(ctx, lastGrace); err != nil {
-		errs[len(sup.services)] = fmt.Errorf("cannot end the remaining processes: %w", err)
+		errs[len(all)] = fmt.Errorf("cannot end the remaining processes: %w", err)
 	}
 	return errors.Join(errs...)
 }
@@ -235,7 +235,7 @@ func (sup *Supervisor) Close() {
 		return
 	}
 	sup.cancel()
-	for _, s := range sup.services {
+	for _, s := range sup.all() {
 		s.mu.Lock()
 		s.stopTimerLocked()
 		s.mu.Unlock()
@@ -252,7 +252,7 @@ func (sup *Supervisor) Close() {
 
 func (sup *Supervisor) instances() []*instance {
 	var all []*instance
-	for _, s := range sup.services {
+	for _, s := range sup.all() {
 		s.mu.Lock()
 		all = append(append(all, s.old...), s.inst)
 		s.mu.Unlock()
@@ -266,13 +266,15 @@ func (sup *Supervisor) instances() []*instance {
 	return all
 }
 
-// background runs fn on a goroutine that Close waits for.
-func (sup *Supervisor) background(fn func()) {
+// background runs fn on a goroutine that Close waits for. After Close it does
+// not, and says so.
+func (sup *Supervisor) background(fn func()) bool {
 	sup.mu.Lock()
 	defer sup.mu.Unlock()
 	if !sup.closed {
 		sup.wg.Go(fn)
 	}
+	return !sup.closed
 }
 
 // note writes a line into a service's log. It does not wait for a closed log.
@@ -282,9 +284,9 @@ func (sup *Supervisor) note(name, format string, args ...any) {
 }
 
 func (sup *Supervisor) tell(e Event) {
-	if sup.onEvent == nil {
-		return
-	}
 	e.Time = time.Now()
-	sup.onEvent(e)
+	sup.notices.add(noticeOf(e))
+	if sup.onEvent != nil {
+		sup.onEvent(e)
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/seancehq/seance/internal/linux/procfs"
 	"github.com/seancehq/seance/internal/linux/reap"
@@ -59,6 +60,10 @@ type member struct {
 	start uint64
 	comm  string
 	state byte
+
+	threads int
+	cpu     time.Duration
+	rss     int64
 }
 
 // census is what a look at the processes found.
@@ -302,7 +307,10 @@ func newForest(stats []procfs.Stat) *forest {
 // below appends the process and all its descendants that have not ended.
 func (f *forest) below(members []member, pid int) []member {
 	if s, ok := f.stats[pid]; ok && !s.Zombie() {
-		members = append(members, member{pid: pid, pgid: s.PGID, start: s.Start, comm: s.Comm, state: s.State})
+		members = append(members, member{
+			pid: pid, pgid: s.PGID, start: s.Start, comm: s.Comm, state: s.State,
+			threads: s.Threads, cpu: s.CPU, rss: s.RSS,
+		})
 	}
 	for _, child := range f.children[pid] {
 		members = f.below(members, child)
