@@ -44,6 +44,8 @@ func mustBe(flagType string) string {
 		return "a whole number"
 	case "duration":
 		return "a time such as 500ms or 30s"
+	case "moment":
+		return "a time ago such as 10m, or a date such as 2026-01-31T15:04:05Z"
 	case "bool":
 		return "true or false"
 	case "lines":

@@ -36,6 +36,7 @@ func Main(ctx context.Context, inv Invocation) int {
 	root := a.rootCommand()
 	root.SetArgs(inv.Args)
 	strictCompletion(root)
+	a.completions(root)
 	return a.report(root.ExecuteContext(ctx))
 }
 
@@ -76,12 +77,15 @@ and boot it again later, where it stopped.`,
 	a.globalFlags(root)
 	root.AddGroup(
 		&cobra.Group{ID: groupLife, Title: "Life of an image:"},
+		&cobra.Group{ID: groupServices, Title: "Services of a live image:"},
 		&cobra.Group{ID: groupLook, Title: "Look at a live image:"},
 		&cobra.Group{ID: groupLists, Title: "Change a live image's lists:"},
 		&cobra.Group{ID: groupStore, Title: "Saved images:"},
 	)
 	addTo(root, groupLife, a.upCommand(), a.snapshotCommand(), a.quitCommand(), a.bootCommand())
-	addTo(root, groupLook, a.lsCommand(), a.psCommand(), a.treeCommand(), a.listCommand(), a.logsCommand())
+	addTo(root, groupServices, a.startCommand(), a.stopCommand(), a.restartCommand(), a.reloadCommand(), a.waitCommand())
+	addTo(root, groupLook, a.lsCommand(), a.psCommand(), a.treeCommand(), a.listCommand(), a.logsCommand(),
+		a.eventsCommand(), a.metricsCommand())
 	addTo(root, groupLists, a.handlerCommand(), a.categoryCommand())
 	addTo(root, groupStore, a.imagesCommand(), a.imageCommand())
 	addTo(root, "", a.checkCommand(), a.versionCommand())
@@ -89,10 +93,11 @@ and boot it again later, where it stopped.`,
 }
 
 const (
-	groupLife  = "life"
-	groupLook  = "look"
-	groupLists = "lists"
-	groupStore = "store"
+	groupLife     = "life"
+	groupServices = "services"
+	groupLook     = "look"
+	groupLists    = "lists"
+	groupStore    = "store"
 )
 
 const rootExample = `  seance up                    boot the image that ./seance.yaml describes

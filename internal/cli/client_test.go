@@ -102,16 +102,27 @@ func TestWhichImage(t *testing.T) {
 
 func TestPs(t *testing.T) {
 	p := newPlace(t)
-	p.serve("shop", with(shop("shop"), "GET /v1/services", answer([]api.Service{
-		{Name: "db", State: "running", Ready: true, PID: 7, UptimeMS: 65_000, Command: []string{"redis-server", "--port", "7000"}},
-		{Name: "counter", State: "running", PID: 1234, UptimeMS: 1500, Restarts: 2, Exit: "exit status 1", Command: []string{"sh", "-c", "while :; do\n :; done"}},
-		{Name: "web", State: "failed", Exit: "killed", Error: "cannot start service \"web\": no such program; its last lines:\n  | oh", Command: []string{"wbe"}},
-	})))
-	p.run("ps").want(t, exitOK, `SERVICE  STATE     PID  UPTIME  RESTARTS  LAST EXIT      COMMAND
-db       ready       7      1m         0  -              redis-server --port 7000
-counter  running  1234      1s         2  exit status 1  sh -c $'while :; do\n :; done'
-web      failed      -       -         0  killed         wbe
+	var query string
+	p.serve("shop", with(shop("shop"), "GET /v1/services", func(w http.ResponseWriter, r *http.Request) {
+		query = r.URL.RawQuery
+		answer([]api.Service{
+			{Name: "db", State: "running", Ready: true, PID: 7, UptimeMS: 65_000, Command: []string{"redis-server", "--port", "7000"},
+				Usage: &api.Usage{Processes: 2, CPUSeconds: 1.3, Memory: 9_541_222, Ports: []string{"tcp 0.0.0.0:7000", "tcp [::]:7000", "udp 127.0.0.1:53"}}},
+			{Name: "counter", State: "running", PID: 1234, UptimeMS: 1500, Restarts: 2, Exit: "exit status 1", Command: []string{"sh", "-c", "while :; do\n :; done"}},
+			{Name: "web", State: "failed", Exit: "killed", Error: "cannot start service \"web\": no such program; its last lines:\n  | oh", Command: []string{"wbe"},
+				Usage: &api.Usage{}},
+			{Name: "job", State: "pending", Disabled: true, Command: []string{"job"}},
+		})(w, r)
+	}))
+	p.run("ps").want(t, exitOK, `SERVICE  STATE     RESTARTS   PID   CPU  MEMORY  UPTIME  PORTS                  LAST EXIT      COMMAND
+db       ready            0     7  2.0%  9.1MiB      1m  7000,127.0.0.1:53/udp  -              redis-server --port 7000
+counter  running          2  1234     -       -      1s  -                      exit status 1  sh -c $'while :; do\n :; done'
+web      failed           0     -     -       -       -  -                      killed         wbe
+job      disabled         0     -     -       -       -  -                      -              job
 `, "seance: web: cannot start service \"web\": no such program\n")
+	if query != "usage=true" {
+		t.Errorf("asked for %q, want what they use", query)
+	}
 }
 
 func TestList(t *testing.T) {
@@ -350,6 +361,12 @@ func TestWrongUsage(t *testing.T) {
 		{"logs -n -1", "--tail is \"-1\": it must be a number of lines, 0 or more; see: seance logs --help"},
 		{"handler add x --priority high", "--priority is \"high\": it must be a whole number; see: seance handler add --help"},
 		{"handler add x --timeout 3", "--timeout is \"3\": it must be a time such as 500ms or 30s; see: seance handler add --help"},
+		{"start", "missing SERVICE…; see: seance start --help"},
+		{"stop web --timeout 3s", "--timeout says how long --wait waits: give both; see: seance stop --help"},
+		{"stop web --wait --timeout 0s", "a --timeout is more than 0, not 0s; see: seance stop --help"},
+		{"wait", "missing SERVICE…; see: seance wait --help"},
+		{"wait web --ready --stopped", "--ready and --stopped exclude each other; see: seance wait --help"},
+		{"events --since soon", "--since is \"soon\": it must be a time ago such as 10m, or a date such as 2026-01-31T15:04:05Z; see: seance events --help"},
 		{"ls --json=x", "--json is \"x\": it must be true or false; see: seance ls --help"},
 		{"snapshot Shop", "\"Shop\" is not an image name: names are lower case: \"shop\"; see: seance snapshot --help"},
 		{"up --freezer ice", "no such freezer: \"ice\"; there are criu and respawn; see: seance up --help"},

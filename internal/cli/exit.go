@@ -19,6 +19,7 @@ const (
 	exitNotFound    = 3
 	exitBusy        = 4
 	exitPartly      = 5
+	exitTimeout     = 6
 	exitInterrupted = 130 // 128 + SIGINT, as a shell reports it
 )
 
@@ -30,6 +31,7 @@ Exit status:
   3    no such live image, saved image, service, handler or category
   4    the image is busy: with another snapshot, or with booting or quitting
   5    done, but a service is not ready or a handler failed
+  6    not done within --timeout
   130  interrupted
 `
 
@@ -42,6 +44,11 @@ func (e usageError) Unwrap() error { return e.error }
 type partlyError struct{ error }
 
 func (e partlyError) Unwrap() error { return e.error }
+
+// timeoutError says that what a command waited for has not come in time.
+type timeoutError struct{ error }
+
+func (e timeoutError) Unwrap() error { return e.error }
 
 // interruptedError is what a command returns when its context ended: what
 // goes on without it.
@@ -86,6 +93,8 @@ func exitStatus(err error) int {
 		return exitUsage
 	case errors.As(err, &partly):
 		return exitPartly
+	case errors.As(err, new(timeoutError)):
+		return exitTimeout
 	case errors.Is(err, errNoLiveImage), isImageNotFound(err):
 		return exitNotFound
 	case errors.As(err, &remote):

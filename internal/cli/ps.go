@@ -14,7 +14,10 @@ func (a *app) psCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "ps",
 		Short: "List the services of a live image",
-		RunE:  func(cmd *cobra.Command, _ []string) error { return a.ps(cmd.Context()) },
+		Long: `List the services of a live image in start-up order, with what their processes
+use. CPU is the processor time they have used in proportion to the uptime, as in
+ps(1); seance top shows what they use now.`,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.ps(cmd.Context()) },
 	}
 }
 
@@ -23,7 +26,7 @@ func (a *app) ps(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	services, err := t.Services(ctx)
+	services, err := t.ServicesWithUsage(ctx)
 	if err != nil {
 		return err
 	}
@@ -34,10 +37,11 @@ func (a *app) ps(ctx context.Context) error {
 }
 
 func (a *app) printServices(services []api.Service) error {
-	t := newTable("SERVICE", "STATE", "PID", "UPTIME", "RESTARTS", "LAST EXIT", "COMMAND").
-		alignRight("PID", "UPTIME", "RESTARTS").limit(a.width(a.stdout))
+	t := newTable("SERVICE", "STATE", "RESTARTS", "PID", "CPU", "MEMORY", "UPTIME", "PORTS", "LAST EXIT", "COMMAND").
+		alignRight("RESTARTS", "PID", "CPU", "MEMORY", "UPTIME").limit(a.width(a.stdout))
 	for _, s := range services {
-		t.row(s.Name, serviceState(s), number(s.PID), uptime(s), strconv.Itoa(s.Restarts), s.Exit, commandLine(s.Command))
+		t.row(s.Name, serviceState(s), strconv.Itoa(s.Restarts), number(s.PID), cpuSinceStart(s), memory(s), uptime(s),
+			ports(s), s.Exit, commandLine(s.Command))
 	}
 	if err := t.write(a.stdout); err != nil {
 		return err
@@ -50,10 +54,14 @@ func (a *app) printServices(services []api.Service) error {
 	return nil
 }
 
-// serviceState tells a service that runs from one that is ready too.
+// serviceState tells a service that runs from one that is ready too, and one that
+// is not to be started from one that is not yet.
 func serviceState(s api.Service) string {
-	if s.Ready && s.State == "running" {
+	switch {
+	case s.Ready && s.State == "running":
 		return "ready"
+	case s.Disabled && s.State == "pending":
+		return "disabled"
 	}
 	return s.State
 }
