@@ -41,7 +41,7 @@ func BenchmarkMillionLines(b *testing.B) {
 			b.Fatal(err)
 		}
 		before := cpu()
-		pump, err := logfile.StartPump(r, s.Log("db").Stream("stdout"))
+		pump, err := logfile.StartPump(r, s.Log("db").Stream("stdout", 0))
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -96,7 +96,7 @@ func BenchmarkMillionLinesToFile(b *testing.B) {
 func BenchmarkFormat(b *testing.B) {
 	block := bytes.Repeat(append(bytes.Repeat([]byte("x"), 99), '\n'), 655)
 	s := openSet(b, logfile.Options{MaxSize: 10 << 20, MaxFiles: 2})
-	stream := s.Log("db").Stream("stdout")
+	stream := s.Log("db").Stream("stdout", 0)
 	b.SetBytes(int64(len(block)))
 	for b.Loop() {
 		stream.Write(block)
@@ -115,7 +115,7 @@ func BenchmarkParse(b *testing.B) {
 
 func BenchmarkRead(b *testing.B) {
 	s := openSet(b, logfile.Options{})
-	stream := s.Log("db").Stream("stdout")
+	stream := s.Log("db").Stream("stdout", 0)
 	for range 100 {
 		stream.Write(bytes.Repeat(append(bytes.Repeat([]byte("x"), 99), '\n'), 1000))
 	}

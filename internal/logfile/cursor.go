@@ -14,19 +14,29 @@ import (
 // rotation. It keeps the file that it reads open, so that its inode cannot
 // become another file's.
 type cursor struct {
-	dir, service string
-	files        []*os.File // still to read, oldest first; files[0] is being read
-	offset       int64      // in files[0]
-	buf          []byte     // read and not yet delivered
-	start        int        // of what is not delivered in buf
-	line         Line       // the next one, when has is set
-	has          bool
-	checked      bool // rotation was looked for since the last byte was read
+	service string
+	file    string     // the one being written
+	plain   bool       // entries are text and nothing else
+	files   []*os.File // still to read, oldest first; files[0] is being read
+	offset  int64      // in files[0]
+	buf     []byte     // read and not yet delivered
+	start   int        // of what is not delivered in buf
+	line    Line       // the next one, when has is set
+	has     bool
+	checked bool // rotation was looked for since the last byte was read
 }
 
 const readSize = 64 << 10
 
-func newCursor(dir, service string) *cursor { return &cursor{dir: dir, service: service} }
+func newCursor(service string) *cursor { return &cursor{service: service} }
+
+// locate says where the log is. It may be elsewhere now than it was.
+func (c *cursor) locate(dir string, p Place) {
+	c.file, c.plain = p.File, p.Plain
+	if c.file == "" {
+		c.file = path(dir, c.service)
+	}
+}
 
 func (c *cursor) close() {
 	for _, f := range c.files {
@@ -63,6 +73,10 @@ func (c *cursor) takeLine() bool {
 // set makes line of an entry. One that is no entry is shown as it is, at the
 // time of the one before.
 func (c *cursor) set(entry []byte) {
+	if c.plain {
+		c.line, c.has = Line{Service: c.service, Text: string(entry)}, true
+		return
+	}
 	line, err := Parse(entry)
 	if err != nil {
 		line = Line{Time: c.line.Time, Text: string(entry)}
@@ -111,8 +125,8 @@ func (c *cursor) read() (bool, error) {
 // advance goes on to the next file if this one has been rotated away.
 func (c *cursor) advance() (bool, error) {
 	if len(c.files) == 1 {
-		rotated, err := c.rotated()
-		if err != nil || !rotated {
+		gone, err := c.rotated()
+		if err != nil || !gone {
 			return false, err
 		}
 		if !c.checked {
@@ -139,7 +153,7 @@ func (c *cursor) advance() (bool, error) {
 // rotated says whether the log's name belongs to another file than the one
 // being read, or this one was emptied.
 func (c *cursor) rotated() (bool, error) {
-	now, err := os.Stat(path(c.dir, c.service, 0))
+	now, err := os.Stat(c.file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil // between two renames
 	}
@@ -159,7 +173,7 @@ func (c *cursor) rotated() (bool, error) {
 // openFrom opens all files newer than the given one, which stays the first;
 // all there are when it is nil or gone.
 func (c *cursor) openFrom(from *os.File) error {
-	files, err := openAll(c.dir, c.service, from)
+	files, err := openAll(c.file, from)
 	if err != nil {
 		return err
 	}
@@ -173,7 +187,7 @@ func (c *cursor) openFrom(from *os.File) error {
 // openAll opens a log's files, oldest first, back to the one given, which is
 // left out. It goes from the newest to the oldest: a rotation meanwhile then
 // shows a file twice, which is seen, and hides none.
-func openAll(dir, service string, after *os.File) (files []*os.File, err error) {
+func openAll(file string, after *os.File) (files []*os.File, err error) {
 	var infos []fs.FileInfo
 	if after != nil {
 		info, err := after.Stat()
@@ -183,7 +197,7 @@ func openAll(dir, service string, after *os.File) (files []*os.File, err error) 
 		infos = append(infos, info)
 	}
 	for n := 0; ; n++ {
-		f, err := os.Open(path(dir, service, n))
+		f, err := os.Open(rotated(file, n))
 		if errors.Is(err, fs.ErrNotExist) && n == 0 {
 			continue // being rotated, or none yet
 		}

@@ -21,7 +21,7 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	fmt.Fprintln(logs.Log("db").Stream(logfile.StreamStdout), "ready to accept connections")
+	fmt.Fprintln(logs.Log("db").Stream(logfile.StreamStdout, 0), "ready to accept connections")
 	logs.End()
 
 	query := logfile.Query{Dir: dir, Last: logfile.All}

@@ -30,7 +30,7 @@ func TestFullDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	log := s.Log("db")
-	stream := log.Stream("stdout")
+	stream := log.Stream("stdout", 0)
 	const total = 5000 // some 270 KiB
 	for i := range total {
 		fmt.Fprintf(stream, "line %05d\n", i)

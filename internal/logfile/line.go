@@ -2,6 +2,7 @@ package logfile
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"strconv"
 	"time"
@@ -10,10 +11,13 @@ import (
 // Line is one entry of a log.
 type Line struct {
 	Service string
-	Time    time.Time
+	// Time is when it was written; zero when the log has no times.
+	Time time.Time
 	// Stream is stdout, stderr, pty or seance; "" when the entry could not be
-	// parsed, and then Text is all of it.
+	// parsed, or is plain, and then Text is all of it.
 	Stream string
+	// Instance is the start of the service that wrote it, from 1; 0: unknown.
+	Instance int
 	// Partial says that the line goes on in the next entry of the stream.
 	Partial bool
 	// Text has no newline at its end.
@@ -23,8 +27,16 @@ type Line struct {
 // ErrFormat is the error of an entry that is not in a log's format.
 var ErrFormat = errors.New("not an entry of a log")
 
-// Parse parses one entry, without its newline. Service is left empty.
+// Parse parses one entry, without its newline, in either of the formats CRI
+// and JSON: they cannot be mistaken for each other. Service is left empty.
 func Parse(entry []byte) (Line, error) {
+	if len(entry) > 0 && entry[0] == '{' {
+		return parseJSON(entry)
+	}
+	return parseCRI(entry)
+}
+
+func parseCRI(entry []byte) (Line, error) {
 	stamp, rest, ok := bytes.Cut(entry, []byte{' '})
 	if !ok {
 		return Line{}, ErrFormat
@@ -37,24 +49,58 @@ func Parse(entry []byte) (Line, error) {
 	if !ok || len(stream) == 0 {
 		return Line{}, ErrFormat
 	}
-	// The tags are separated by colons; those after the first are for later.
 	tags, text, _ := bytes.Cut(rest, []byte{' '})
-	tag, _, _ := bytes.Cut(tags, []byte{':'})
+	tag, more, _ := bytes.Cut(tags, []byte{':'})
 	if len(tag) != 1 || tag[0] != 'F' && tag[0] != 'P' {
 		return Line{}, ErrFormat
 	}
 	return Line{
-		Time:    at,
-		Stream:  streamName(stream),
-		Partial: tag[0] == 'P',
-		Text:    string(text),
+		Time:     at,
+		Stream:   streamName(stream),
+		Instance: instanceTag(more),
+		Partial:  tag[0] == 'P',
+		Text:     string(text),
 	}, nil
 }
 
-// Append appends the entry of a line, with its newline, to b. Text must have
-// none.
-func (l Line) Append(b []byte) []byte {
-	return appendLine(b, prefix(l.Time, l.Stream), []byte(l.Text), !l.Partial)
+// instanceTag finds the instance among the tags after the first, which are
+// separated by colons. Other tags are for later.
+func instanceTag(tags []byte) int {
+	for len(tags) > 0 {
+		var tag []byte
+		tag, tags, _ = bytes.Cut(tags, []byte{':'})
+		if n, ok := number(tag, maxInstance); ok && n > 0 {
+			return n
+		}
+	}
+	return 0
+}
+
+const maxInstance = 1<<31 - 1
+
+// jsonEntry is an entry in the format JSON.
+type jsonEntry struct {
+	Time     *time.Time `json:"time"`
+	Stream   string     `json:"stream"`
+	Instance int        `json:"instance"`
+	Partial  bool       `json:"partial"`
+	Text     *string    `json:"text"`
+	Bytes    []byte     `json:"bytes"`
+}
+
+func parseJSON(entry []byte) (Line, error) {
+	var e jsonEntry
+	if json.Unmarshal(entry, &e) != nil || e.Time == nil || e.Stream == "" || e.Text == nil {
+		return Line{}, ErrFormat
+	}
+	if e.Instance < 0 || e.Instance > maxInstance {
+		return Line{}, ErrFormat
+	}
+	l := Line{Time: e.Time.UTC(), Stream: e.Stream, Instance: e.Instance, Partial: e.Partial, Text: *e.Text}
+	if e.Bytes != nil {
+		l.Text = string(e.Bytes)
+	}
+	return l, nil
 }
 
 // streamName saves a copy for each line.

@@ -1,11 +1,11 @@
 package logfile
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -16,11 +16,15 @@ type Log struct {
 	set     *Set
 	service string
 
+	lines, bytes, dropped atomic.Int64 // see Counters
+
 	mu      sync.Mutex // guards all below
+	config  Config     // with its defaults
 	changed sync.Cond  // state has changed
 	state   state
-	fd      int   // -1: none is open
-	size    int64 // of the open file
+	fd      int     // -1: none is open
+	size    int64   // of the open file
+	midline *Stream // whose line is not ended yet at the end of a plain file
 	lost    loss
 	retry   time.Time // no file could be opened: not again before
 }
@@ -32,20 +36,38 @@ type loss struct {
 }
 
 func newLog(s *Set, service string) *Log {
-	l := &Log{set: s, service: service, fd: -1}
+	l := &Log{set: s, service: service, config: Config{}.withDefaults(s, service), fd: -1}
 	l.changed.L = &l.mu
 	return l
 }
 
-// Stream makes a stream of that name, one word without spaces. Each instance
-// of a service takes its own.
-func (l *Log) Stream(name string) *Stream {
-	return &Stream{log: l, name: name, trimCR: name == StreamPTY}
+func (l *Log) configure(c Config) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if c.File != l.config.File {
+		l.closeLocked()
+		l.retry = time.Time{}
+	}
+	l.config = c
 }
 
-// Note writes a line of the supervisor's own.
+// place says what the index has to say of the log.
+func (l *Log) place() (p Place, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.config.special(l.set.dir, l.service)
+}
+
+// Stream makes a stream of that name, one word without spaces. Each instance
+// of a service takes its own; instances count from 1, 0 is none.
+func (l *Log) Stream(name string, instance int) *Stream {
+	return &Stream{log: l, name: name, instance: instance, trimCR: name == StreamPTY}
+}
+
+// Note writes a line of the supervisor's own. A plain log has none of these, a
+// Tee has.
 func (l *Log) Note(text string) {
-	s := l.Stream(StreamSeance)
+	s := l.Stream(StreamSeance, 0)
 	s.write([]byte(text + "\n"))
 }
 
@@ -75,42 +97,44 @@ func (l *Log) isOpen() bool {
 	return l.state != closed
 }
 
-// write appends whole lines, waiting while the log is closed.
-func (l *Log) write(lines []byte) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for l.state == closed {
-		l.changed.Wait()
-	}
-	if l.state == ended {
-		return
-	}
-	if err := l.appendLocked(lines); err != nil {
-		l.lost.lines += int64(bytes.Count(lines, newline))
-		l.lost.bytes += int64(len(lines))
+// commitLocked writes a block of so many entries, and counts them as lost when
+// it cannot.
+func (l *Log) commitLocked(block []byte, entries int64) {
+	if err := l.appendLocked(block); err != nil {
+		l.lost.lines += entries
+		l.lost.bytes += int64(len(block))
 		l.lost.cause = err
+		l.dropped.Add(entries)
 	}
 }
 
-func (l *Log) appendLocked(lines []byte) error {
-	if l.fd >= 0 && l.size >= l.set.opts.MaxSize {
+func (l *Log) appendLocked(block []byte) error {
+	if l.fd >= 0 && l.size >= l.config.Size {
 		l.rotateLocked()
 	}
 	if err := l.openLocked(); err != nil {
 		return err
 	}
 	if l.lost.lines == 0 {
-		return l.writeLocked(lines)
+		return l.writeLocked(block)
 	}
 	// The two go out together: a report that fits where the lines do not would
 	// be written again and again while the disk is all but full.
-	text := fmt.Sprintf("%d lines (%d bytes) were lost here: %v", l.lost.lines, l.lost.bytes, l.lost.cause)
-	report := appendLine(nil, prefix(l.set.opts.Now(), StreamSeance), []byte(text), true)
-	if err := l.writeLocked(append(report, lines...)); err != nil {
+	if err := l.writeLocked(append(l.reportLocked(), block...)); err != nil {
 		return err
 	}
 	l.lost = loss{}
 	return nil
+}
+
+// reportLocked is the entry that says what was lost. It is in a plain log too.
+func (l *Log) reportLocked() []byte {
+	text := fmt.Sprintf("%d lines (%d bytes) were lost here: %v", l.lost.lines, l.lost.bytes, l.lost.cause)
+	h := heads(l.config.Format, ownLine(l.service, l.set.opts.Now()))
+	if l.config.Format == Plain {
+		text = "seance: " + text
+	}
+	return h.append(nil, []byte(text), true)
 }
 
 // writeLocked writes all of the lines or none.
@@ -141,7 +165,7 @@ func (l *Log) openLocked() error {
 	if now.Before(l.retry) {
 		return l.lost.cause
 	}
-	fd, size, err := openAppend(path(l.set.dir, l.service, 0))
+	fd, size, err := openAppend(l.config.File)
 	if err != nil {
 		l.retry = now.Add(time.Second)
 		return err
@@ -190,8 +214,8 @@ func endLine(fd int, size int64) (int64, error) {
 // rotateLocked moves each file one number up; the last one goes.
 func (l *Log) rotateLocked() {
 	l.closeLocked()
-	file := func(n int) string { return path(l.set.dir, l.service, n) }
-	last := l.set.opts.MaxFiles - 1
+	file := func(n int) string { return rotated(l.config.File, n) }
+	last := l.config.Count - 1
 	if last == 0 {
 		_ = os.Remove(file(0)) // if it stays, it is appended to: nothing is lost
 		return
@@ -206,5 +230,23 @@ func (l *Log) closeLocked() {
 		return
 	}
 	unix.Close(l.fd)
-	l.fd, l.size = -1, 0
+	l.fd, l.size, l.midline = -1, 0, nil
+}
+
+// Counters are how much a service has written since its log was made.
+type Counters struct {
+	Lines int64 // that have ended, those below included
+	Bytes int64 // of their text
+	Lost  int64 // entries that could not be written
+}
+
+// Counters are those of every service that has a log.
+func (s *Set) Counters() map[string]Counters {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := make(map[string]Counters, len(s.logs))
+	for name, l := range s.logs {
+		all[name] = Counters{Lines: l.lines.Load(), Bytes: l.bytes.Load(), Lost: l.dropped.Load()}
+	}
+	return all
 }

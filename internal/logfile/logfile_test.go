@@ -98,7 +98,7 @@ func TestFormat(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			s := openSet(t, logfile.Options{Now: fixed, Quiet: time.Hour})
-			stream := s.Log("db").Stream(test.stream)
+			stream := s.Log("db").Stream(test.stream, 0)
 			for _, block := range test.blocks {
 				if _, err := io.WriteString(stream, block); err != nil {
 					t.Fatal(err)
@@ -118,7 +118,7 @@ func TestFormat(t *testing.T) {
 
 func TestUnterminatedLineIsWrittenWhenQuiet(t *testing.T) {
 	s := openSet(t, logfile.Options{Now: fixed, Quiet: time.Millisecond})
-	stream := s.Log("db").Stream("pty")
+	stream := s.Log("db").Stream("pty", 0)
 	io.WriteString(stream, "password: ")
 	want := stamp + " pty P password: \n"
 	eventually(t, "the prompt is in the log", func() bool {
@@ -134,7 +134,7 @@ func TestUnterminatedLineIsWrittenWhenQuiet(t *testing.T) {
 
 func TestWritersWaitWhileClosed(t *testing.T) {
 	s := logfile.NewSet(t.TempDir(), logfile.Options{})
-	stream := s.Log("db").Stream("stdout")
+	stream := s.Log("db").Stream("stdout", 0)
 	written := make(chan int)
 	go func() {
 		for i := range 3 {
@@ -180,7 +180,7 @@ func openUnder(t testing.TB, dir string) []string {
 
 func TestEndLetsWritersGo(t *testing.T) {
 	s := logfile.NewSet(t.TempDir(), logfile.Options{})
-	stream := s.Log("db").Stream("stdout")
+	stream := s.Log("db").Stream("stdout", 0)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -199,7 +199,7 @@ func TestEndLetsWritersGo(t *testing.T) {
 
 func TestRotation(t *testing.T) {
 	s := openSet(t, logfile.Options{MaxSize: 1000, MaxFiles: 3})
-	stream := s.Log("db").Stream("stdout")
+	stream := s.Log("db").Stream("stdout", 0)
 	for i := range 100 {
 		fmt.Fprintf(stream, "line %02d\n", i)
 	}
@@ -253,7 +253,7 @@ func TestLostFolderIsReportedOnceItIsBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	log := s.Log("db")
-	stream := log.Stream("stdout")
+	stream := log.Stream("stdout", 0)
 	io.WriteString(stream, "one\ntwo\n")
 	io.WriteString(stream, "three\n")
 	if n := log.Lost(); n != 3 {
@@ -275,7 +275,7 @@ func TestLostFolderIsReportedOnceItIsBack(t *testing.T) {
 
 func TestTapSeesLines(t *testing.T) {
 	s := openSet(t, logfile.Options{Quiet: time.Millisecond})
-	stream := s.Log("db").Stream("stdout")
+	stream := s.Log("db").Stream("stdout", 0)
 	var mu sync.Mutex
 	var seen []string
 	stream.Tap(func(line []byte) {
@@ -305,7 +305,7 @@ func TestStreamsOfOneLogDoNotMix(t *testing.T) {
 	var wg sync.WaitGroup
 	for _, name := range []string{"stdout", "stderr"} {
 		wg.Go(func() {
-			stream := log.Stream(name)
+			stream := log.Stream(name, 0)
 			defer stream.Close()
 			text := []byte(strings.Repeat(name+" line\n", 2000))
 			for block := range slices.Chunk(text, 777) {
@@ -332,7 +332,7 @@ func TestPump(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pump, err := logfile.StartPump(r, s.Log("db").Stream("stdout"))
+	pump, err := logfile.StartPump(r, s.Log("db").Stream("stdout", 0))
 	if err != nil {
 		t.Fatal(err)
 	}

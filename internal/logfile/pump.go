@@ -21,9 +21,10 @@ type Pump struct {
 	done   chan struct{}
 	tee    atomic.Pointer[func(block []byte)]
 
-	mu    sync.Mutex // guards all below; held while a block is moved
-	full  int        // how many times in a row the pipe was full
-	ended bool
+	mu     sync.Mutex // guards all below; held while a block is moved
+	full   int        // how many times in a row the pipe was full
+	hungry bool       // what was read last was much
+	ended  bool
 }
 
 // Pipe makes a pipe. The reading end is non-blocking, for a Pump; the writing
@@ -117,10 +118,11 @@ func (p *Pump) move(fd int) error {
 	if p.ended {
 		return nil
 	}
-	buffers := &p.stream.log.set.buffers
-	buf := buffers.getIn()
-	defer buffers.putIn(buf)
-	n, err := unix.Read(fd, *buf)
+	blocks := &p.stream.log.set.blocks
+	block := blocks.get(p.hungry)
+	defer blocks.put(block)
+	buf := (*block)[:min(len(*block), largeRead)]
+	n, err := unix.Read(fd, buf)
 	switch {
 	case errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EINTR):
 		return err
@@ -129,9 +131,10 @@ func (p *Pump) move(fd int) error {
 		return nil
 	}
 	if tee := p.tee.Load(); tee != nil {
-		(*tee)((*buf)[:n])
+		(*tee)(buf[:n])
 	}
-	p.stream.write((*buf)[:n])
+	p.hungry = n >= smallBlock
+	p.stream.write(buf[:n])
 	p.growLocked(fd, n)
 	return nil
 }
@@ -152,7 +155,7 @@ func (p *Pump) growLocked(fd, n int) {
 	p.full++
 	if p.full == 4 {
 		// A user's pipes have a common limit. Beyond it this one stays as it is.
-		_, _ = unix.FcntlInt(uintptr(fd), unix.F_SETPIPE_SZ, blockSize)
+		_, _ = unix.FcntlInt(uintptr(fd), unix.F_SETPIPE_SZ, largeRead)
 	}
 }
 

@@ -3,6 +3,7 @@ package logfile
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -77,8 +78,16 @@ func Last(dir, service string, n int) ([]Line, error) {
 	return lines, err
 }
 
-// Services lists whose logs are in dir, sorted.
+// Services lists whose logs are in dir, or are said to be elsewhere by it,
+// sorted.
 func Services(dir string) ([]string, error) {
+	places, err := placesIn(dir)
+	return slices.Sorted(maps.Keys(places)), err
+}
+
+// placesIn finds the logs in a folder. An index that cannot be read hides those
+// elsewhere and no others: it is no error.
+func placesIn(dir string) (map[string]Place, error) {
 	entries, err := os.ReadDir(dir)
 	if os.IsNotExist(err) {
 		return nil, nil
@@ -86,13 +95,20 @@ func Services(dir string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	var services []string
-	for _, entry := range entries {
-		if name, ok := strings.CutSuffix(entry.Name(), ".log"); ok && name != "" {
-			services = append(services, name)
+	ix, _, _ := readIndex(dir)
+	places := map[string]Place{}
+	for name, p := range ix.Services {
+		if _, err := os.Stat(p.File); p.File != "" && err == nil {
+			places[name] = p
 		}
 	}
-	return services, nil
+	for _, entry := range entries {
+		name, ok := strings.CutSuffix(entry.Name(), ".log")
+		if _, elsewhere := places[name]; ok && name != "" && !elsewhere {
+			places[name] = Place{Plain: ix.Services[name].Plain}
+		}
+	}
+	return places, nil
 }
 
 type reader struct {
@@ -110,15 +126,10 @@ func (r *reader) close() {
 
 // begin opens the logs that are there, at the place to start from.
 func (r *reader) begin() error {
-	services := r.query.Services
-	if len(services) == 0 {
-		var err error
-		if services, err = Services(r.query.Dir); err != nil {
-			return err
-		}
+	if err := r.look(); err != nil {
+		return err
 	}
-	for _, service := range services {
-		c := r.add(service)
+	for _, c := range r.order {
 		if r.query.Last < 0 {
 			continue
 		}
@@ -129,28 +140,29 @@ func (r *reader) begin() error {
 	return nil
 }
 
+// look finds logs that are new, or elsewhere now.
+func (r *reader) look() error {
+	places, err := placesIn(r.query.Dir)
+	services := r.query.Services
+	if len(services) == 0 {
+		services = slices.Collect(maps.Keys(places))
+	}
+	for _, service := range services {
+		r.add(service).locate(r.query.Dir, places[service])
+	}
+	return err
+}
+
 func (r *reader) add(service string) *cursor {
 	c := r.cursors[service]
 	if c != nil {
 		return c
 	}
-	c = newCursor(r.query.Dir, service)
+	c = newCursor(service)
 	r.cursors[service] = c
 	r.order = append(r.order, c)
 	slices.SortFunc(r.order, func(a, b *cursor) int { return strings.Compare(a.service, b.service) })
 	return c
-}
-
-// look finds logs that are new.
-func (r *reader) look() error {
-	if len(r.query.Services) > 0 {
-		return nil
-	}
-	services, err := Services(r.query.Dir)
-	for _, service := range services {
-		r.add(service)
-	}
-	return err
 }
 
 // round delivers all that is there now. A log that had nothing when the round
@@ -189,7 +201,7 @@ func (r *reader) round(ctx context.Context) (delivered int, err error) {
 
 func (r *reader) deliver(c *cursor) error {
 	c.has = false
-	if c.line.Time.Before(r.query.Since) {
+	if c.line.Time.Before(r.query.Since) && !c.plain {
 		return nil
 	}
 	return r.fn(c.line)

@@ -117,7 +117,7 @@ func TestFollow(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
 	defer cancel()
 	go func() {
-		stream := s.Log("db").Stream("stdout")
+		stream := s.Log("db").Stream("stdout", 0)
 		for i := range total {
 			if i%5000 == 2500 {
 				s.Close()

@@ -1,21 +1,39 @@
 // Package logfile writes and reads the logs of an image's services.
 //
-// A service has one log, DIR/SERVICE.log, one line for each line of its
-// output, in the format that the Kubernetes container runtime interface uses:
+// A service has one log, DIR/SERVICE.log unless it is configured otherwise, one
+// entry for each line of its output. When a log has grown to its limit it is
+// renamed to SERVICE.log.1, that one to SERVICE.log.2, and so on.
 //
-//	2026-11-22T02:02:02.123456789Z stdout F listening on :8080
+// # Formats
+//
+// [CRI] is the format that the Kubernetes container runtime interface uses:
+//
+//	2026-11-22T02:02:02.123456789Z stdout F:2 listening on :8080
 //
 // the time in UTC with nine digits, the stream (stdout, stderr, pty, or seance
-// for what the supervisor itself has to say), F for a full line or P for a part
-// of one that goes on in the next entry of the same stream, and the text, which
-// may be any bytes but a newline. When a log has grown to its limit it is
-// renamed to SERVICE.log.1, that one to SERVICE.log.2, and so on.
+// for what the supervisor itself has to say), tags, and the text, which may be
+// any bytes but a newline. The first tag is F for a full line or P for a part of
+// one that goes on in the next entry of the same stream. The second is the
+// instance, which start of the service it was; the supervisor's own lines have
+// none.
+//
+// [JSON] has the same in an object with the members time, service, stream,
+// instance, partial, text, and bytes: the text in base64 where it is not UTF-8,
+// which a JSON string cannot hold.
+//
+// [Plain] is what the program wrote, and nothing else: no times, no streams, no
+// lines of the supervisor's but those that report a loss. It is read back as
+// lines without a time, which come before all others. An entry of CRI and one
+// of JSON are told apart by their first byte, so that a log may change between
+// the two; that a log is plain, and where one is that is not in the folder, is
+// kept in DIR/index.json, for readers that have nothing but the folder. After a
+// change to plain, entries from before it are read as text.
 //
 // # Writing
 //
 // A [Set] is the folder, a [Log] one service's log, a [Stream] one output of
 // one instance of it, and a [Pump] moves what a program writes into a pipe or
-// terminal to its stream.
+// terminal to its stream. A [Tee] sees every line as it is written.
 //
 // While a Set is closed, as it is around a freeze, writers wait: the pipes fill
 // and the programs wait in their turn, and nothing is lost. A disk that is full
@@ -29,7 +47,7 @@
 //
 // # Locks
 //
-// Outermost first: Pump.mu, Stream.mu, Set.mu, Log.mu.
+// Outermost first: Pump.mu, Stream.mu, Set.mu, Log.mu, Tee.mu, blocks.mu.
 package logfile
 
 import (
@@ -37,6 +55,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -79,9 +98,10 @@ func (o Options) withDefaults() Options {
 
 // Set is a folder of logs. It starts closed.
 type Set struct {
-	dir     string
-	opts    Options
-	buffers buffers
+	dir    string
+	opts   Options
+	blocks blocks
+	tee    atomic.Pointer[Tee]
 
 	mu    sync.Mutex // guards all below
 	state state
@@ -127,15 +147,23 @@ func (s *Set) Open() error {
 	if err != nil {
 		return fmt.Errorf("cannot open logs: %w", err)
 	}
-	return nil
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.writeIndexLocked()
 }
 
 // Close closes every file and makes writers wait until Open. It returns when
 // the writes in progress are done.
-func (s *Set) Close() { s.become(closed) }
+func (s *Set) Close() {
+	s.become(closed)
+	s.blocks.release() // what is held here is frozen with the image
+}
 
 // End closes every file for good. Writers go on, to no effect.
-func (s *Set) End() { s.become(ended) }
+func (s *Set) End() {
+	s.become(ended)
+	s.blocks.release()
+}
 
 func (s *Set) become(next state) {
 	s.mu.Lock()
@@ -149,46 +177,15 @@ func (s *Set) become(next state) {
 	}
 }
 
-// path is the file of a service; n counts rotations, 0 is being written.
-func path(dir, service string, n int) string {
-	name := service + ".log"
-	if n > 0 {
-		name = fmt.Sprintf("%s.%d", name, n)
-	}
-	return filepath.Join(dir, name)
+// path is the file of a service, the one being written.
+func path(dir, service string) string {
+	return filepath.Join(dir, service+".log")
 }
 
-// buffers lends blocks of memory, so that they cost nothing while a service is
-// silent.
-type buffers struct {
-	in  sync.Pool // *[]byte of blockSize
-	out sync.Pool // *[]byte, formatted
-}
-
-// blockSize is how much is read at once: what a grown pipe holds.
-const blockSize = 256 << 10
-
-func (b *buffers) getIn() *[]byte {
-	if buf, ok := b.in.Get().(*[]byte); ok {
-		return buf
+// rotated is what a file is called after so many rotations.
+func rotated(file string, n int) string {
+	if n == 0 {
+		return file
 	}
-	buf := make([]byte, blockSize)
-	return &buf
-}
-
-func (b *buffers) putIn(buf *[]byte) { b.in.Put(buf) }
-
-func (b *buffers) getOut() *[]byte {
-	if buf, ok := b.out.Get().(*[]byte); ok {
-		return buf
-	}
-	return new([]byte)
-}
-
-func (b *buffers) putOut(buf *[]byte) {
-	if cap(*buf) > 8*blockSize {
-		return
-	}
-	*buf = (*buf)[:0]
-	b.out.Put(buf)
+	return fmt.Sprintf("%s.%d", file, n)
 }

@@ -23,16 +23,22 @@ var newline = []byte{'\n'}
 
 // Stream is one output of one instance of a service.
 type Stream struct {
-	log    *Log
-	name   string
-	trimCR bool // a terminal ends its lines with CR LF
-	tap    atomic.Pointer[func(line []byte)]
+	log      *Log
+	name     string
+	instance int
+	trimCR   bool // a terminal ends its lines with CR LF
+	tap      atomic.Pointer[func(line []byte)]
 
 	mu    sync.Mutex // guards all below
 	tail  []byte     // of a line that has not ended
 	begun bool       // a part of the present line is in the log
 	timer *time.Timer
 	moved bool // since the timer was set
+}
+
+// line is what the stream's lines of one moment have in common.
+func (s *Stream) line(now time.Time) Line {
+	return Line{Service: s.log.service, Time: now, Stream: s.name, Instance: s.instance}
 }
 
 // Tap has fn see every line from now on, without its newline: long ones in
@@ -47,9 +53,8 @@ func (s *Stream) Tap(fn func(line []byte)) {
 	s.tap.Store(&fn)
 }
 
-// Write appends a block of output to the log in one write(2), every line that
-// ends in it with the present time. It waits while the log is closed, and
-// never fails.
+// Write appends a block of output to the log, every line that ends in it with
+// the present time. It waits while the log is closed, and never fails.
 func (s *Stream) Write(block []byte) (int, error) {
 	s.write(block)
 	return len(block), nil
@@ -58,12 +63,12 @@ func (s *Stream) Write(block []byte) (int, error) {
 func (s *Stream) write(block []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	out := s.log.set.buffers.getOut()
-	defer s.log.set.buffers.putOut(out)
-	*out = s.formatLocked((*out)[:0], block)
-	if len(*out) > 0 {
-		s.log.write(*out)
+	b, ok := s.log.begin(s, len(block) > smallBlock, true)
+	if !ok {
+		return
 	}
+	s.formatLocked(&b, block)
+	b.end()
 	s.watchLocked()
 }
 
@@ -75,15 +80,12 @@ func (s *Stream) Close() {
 		s.timer.Stop()
 	}
 	if len(s.tail) > 0 || s.begun {
-		s.writeTailLocked(true)
+		s.writeTailLocked(true, true)
 	}
 }
 
-// formatLocked appends the entries of all lines that end in block to out.
-func (s *Stream) formatLocked(out, block []byte) []byte {
-	now := s.log.set.opts.Now()
-	full, part := prefix(now, s.name), []byte(nil)
-	tap := s.tap.Load()
+// formatLocked adds the entries of all lines that end in block.
+func (s *Stream) formatLocked(b *batch, block []byte) {
 	for len(block) > 0 {
 		end := bytes.IndexByte(block, '\n')
 		line := block
@@ -97,12 +99,10 @@ func (s *Stream) formatLocked(out, block []byte) []byte {
 			line = s.tail
 		}
 		for len(line) > maxText {
-			if part == nil {
-				part = partial(full)
-			}
-			out = s.entryLocked(out, part, line[:maxText], tap)
+			n := partEnd(line, maxText)
+			b.entry(line[:n], false)
 			s.begun = true
-			line = line[maxText:]
+			line = line[n:]
 		}
 		if end < 0 {
 			s.tail = append(s.tail[:0], line...)
@@ -111,23 +111,13 @@ func (s *Stream) formatLocked(out, block []byte) []byte {
 		if s.trimCR {
 			line = bytes.TrimSuffix(line, []byte{'\r'})
 		}
-		out = s.entryLocked(out, full, line, tap)
+		b.entry(line, true)
 		s.tail = s.tail[:0]
 		s.begun = false
 	}
 	if cap(s.tail) > maxText/4 && len(s.tail) == 0 {
 		s.tail = nil
 	}
-	return out
-}
-
-func (s *Stream) entryLocked(out, prefix, text []byte, tap *func([]byte)) []byte {
-	if tap != nil {
-		(*tap)(text)
-	}
-	out = append(out, prefix...)
-	out = append(out, text...)
-	return append(out, '\n')
 }
 
 // watchLocked sees to it that an unterminated line is written when nothing
@@ -156,48 +146,20 @@ func (s *Stream) quiet() {
 	if s.moved || len(s.tail) == 0 {
 		return
 	}
-	if !s.log.isOpen() {
+	if !s.writeTailLocked(false, false) {
 		s.timer.Reset(s.log.set.opts.Quiet)
-		return
 	}
-	s.writeTailLocked(false)
 }
 
-func (s *Stream) writeTailLocked(full bool) {
-	if tap := s.tap.Load(); tap != nil && len(s.tail) > 0 {
-		(*tap)(s.tail)
+// writeTailLocked writes the line that has not ended. false: the log is closed.
+func (s *Stream) writeTailLocked(full, wait bool) bool {
+	b, ok := s.log.begin(s, false, wait)
+	if !ok {
+		return s.log.isOpen() // it may have ended
 	}
-	head := prefix(s.log.set.opts.Now(), s.name)
-	s.log.write(appendLine(nil, head, s.tail, full))
+	b.entry(s.tail, full)
+	b.end()
 	s.tail = nil
 	s.begun = !full
-}
-
-// timeLayout is RFC 3339 with all nine digits, so that times have one length
-// and sort as text.
-const timeLayout = "2006-01-02T15:04:05.000000000Z"
-
-// prefix is what stands before the text of a full line.
-func prefix(now time.Time, stream string) []byte {
-	b := make([]byte, 0, len(timeLayout)+len(stream)+4)
-	b = now.UTC().AppendFormat(b, timeLayout)
-	b = append(b, ' ')
-	b = append(b, stream...)
-	return append(b, " F "...)
-}
-
-// partial makes a full line's prefix that of a part.
-func partial(prefix []byte) []byte {
-	b := bytes.Clone(prefix)
-	b[len(b)-2] = 'P'
-	return b
-}
-
-func appendLine(out, prefix, text []byte, full bool) []byte {
-	if !full {
-		prefix = partial(prefix)
-	}
-	out = append(out, prefix...)
-	out = append(out, text...)
-	return append(out, '\n')
+	return true
 }

@@ -111,7 +111,7 @@ func (in *instance) connect(p program) (outputs, error) {
 
 func (in *instance) pump(out outputs, p program) error {
 	for i, file := range out.ours {
-		stream := p.log.Stream(out.names[i])
+		stream := p.log.Stream(out.names[i], in.n)
 		stream.Tap(p.tap) // before the first line
 		pump, err := logfile.StartPump(file, stream)
 		if err != nil {

@@ -168,7 +168,8 @@ func lastOutput(logs *logfile.Set, name string, in *instance) []string {
 	}
 	var lines []string
 	for _, entry := range entries {
-		if entry.Stream != logfile.StreamSeance && !entry.Time.Before(in.started.Round(0)) {
+		untimed := entry.Time.IsZero() // as in a plain log
+		if entry.Stream != logfile.StreamSeance && (untimed || !entry.Time.Before(in.started.Round(0))) {
 			lines = append(lines, strings.ToValidUTF8(entry.Text, "�"))
 		}
 	}

@@ -1,0 +1,165 @@
+package logfile
+
+import (
+	"encoding/base64"
+	"strconv"
+	"time"
+	"unicode/utf8"
+)
+
+// timeLayout is RFC 3339 with all nine digits, so that times have one length
+// and sort as text.
+const timeLayout = "2006-01-02T15:04:05.000000000Z"
+
+// head is what stands before the text of an entry, made once for all entries
+// of a block.
+type head struct {
+	format     Format
+	full, part []byte
+}
+
+// heads makes the head of entries from what they have in common. The text and
+// whether it is part of a line is each entry's own.
+func heads(format Format, l Line) head {
+	h := head{format: format}
+	switch format {
+	case Plain:
+	case JSON:
+		h.full = jsonHead(l)
+		h.part = append(h.full[:len(h.full):len(h.full)], `,"partial":true`...)
+	default:
+		h.full = criHead(l, 'F')
+		h.part = criHead(l, 'P')
+	}
+	return h
+}
+
+func criHead(l Line, tag byte) []byte {
+	b := make([]byte, 0, 64)
+	b = l.Time.UTC().AppendFormat(b, timeLayout)
+	b = append(b, ' ')
+	b = append(b, l.Stream...)
+	b = append(b, ' ', tag)
+	if l.Instance > 0 {
+		b = append(b, ':')
+		b = strconv.AppendInt(b, int64(l.Instance), 10)
+	}
+	return append(b, ' ')
+}
+
+func jsonHead(l Line) []byte {
+	b := make([]byte, 0, 128)
+	b = append(b, `{"time":"`...)
+	b = l.Time.UTC().AppendFormat(b, timeLayout)
+	b = append(b, `","service":`...)
+	b = appendJSONString(b, []byte(l.Service))
+	b = append(b, `,"stream":`...)
+	b = appendJSONString(b, []byte(l.Stream))
+	if l.Instance > 0 {
+		b = append(b, `,"instance":`...)
+		b = strconv.AppendInt(b, int64(l.Instance), 10)
+	}
+	return b
+}
+
+// append appends the entry of a text that is a full line, or the end of one,
+// or else a part that goes on.
+func (h *head) append(out, text []byte, full bool) []byte {
+	switch h.format {
+	case Plain:
+		out = append(out, text...)
+		if !full {
+			return out
+		}
+	case JSON:
+		out = h.appendJSON(out, text, full)
+	default:
+		before := h.full
+		if !full {
+			before = h.part
+		}
+		out = append(out, before...)
+		out = append(out, text...)
+	}
+	return append(out, '\n')
+}
+
+// appendJSON adds the bytes themselves where the text is not UTF-8: a JSON
+// string cannot hold it.
+func (h *head) appendJSON(out, text []byte, full bool) []byte {
+	before := h.full
+	if !full {
+		before = h.part
+	}
+	out = append(out, before...)
+	out = append(out, `,"text":`...)
+	out = appendJSONString(out, text)
+	if !utf8.Valid(text) {
+		out = append(out, `,"bytes":"`...)
+		out = base64.StdEncoding.AppendEncode(out, text)
+		out = append(out, '"')
+	}
+	return append(out, '}')
+}
+
+// appendJSONString quotes text; what is not UTF-8 becomes U+FFFD.
+func appendJSONString(out, text []byte) []byte {
+	const hex = "0123456789abcdef"
+	out = append(out, '"')
+	start := 0
+	for i := 0; i < len(text); {
+		c := text[i]
+		if c >= utf8.RuneSelf {
+			r, size := utf8.DecodeRune(text[i:])
+			if r == utf8.RuneError && size == 1 {
+				out = append(out, text[start:i]...)
+				out = append(out, "\ufffd"...)
+				start = i + 1
+			}
+			i += size
+			continue
+		}
+		if c >= ' ' && c != '"' && c != '\\' {
+			i++
+			continue
+		}
+		out = append(out, text[start:i]...)
+		switch c {
+		case '"', '\\':
+			out = append(out, '\\', c)
+		case '\t':
+			out = append(out, '\\', 't')
+		case '\r':
+			out = append(out, '\\', 'r')
+		default:
+			out = append(out, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
+		}
+		i++
+		start = i
+	}
+	out = append(out, text[start:]...)
+	return append(out, '"')
+}
+
+// partEnd is where a line that is too long is cut: between two characters, if
+// it has any.
+func partEnd(line []byte, most int) int {
+	for end := most; end > most-utf8.UTFMax; end-- {
+		if utf8.RuneStart(line[end]) {
+			return end
+		}
+	}
+	return most
+}
+
+// Append appends the entry of a line, with its newline, to b, in the format
+// CRI. Text must have none.
+func (l Line) Append(b []byte) []byte {
+	h := heads(CRI, l)
+	return h.append(b, []byte(l.Text), !l.Partial)
+}
+
+// ownLine is a line of the supervisor's.
+func ownLine(service string, now time.Time) Line {
+	return Line{Service: service, Time: now, Stream: StreamSeance}
+}

@@ -1,0 +1,99 @@
+package logfile_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/seancehq/seance/internal/logfile"
+)
+
+func stopTee(t testing.TB, tee *logfile.Tee) {
+	t.Helper()
+	if err := tee.Stop(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A reader that keeps reading gets all, though it is slower than the writer.
+func TestTeeHandsOnEveryLine(t *testing.T) {
+	s := openSet(t, logfile.Options{})
+	next := 0
+	tee := s.Tee(func(lines []logfile.Line, skipped int) {
+		for _, l := range lines {
+			if l.Service != "db" || l.Stream != "stderr" || l.Instance != 2 || l.Time.IsZero() || l.Text != fmt.Sprint("line ", next) {
+				t.Errorf("got %+v, want line %d", l, next)
+			}
+			next++
+		}
+		if skipped > 0 {
+			t.Errorf("%d lines skipped", skipped)
+		}
+	})
+	stream := s.Log("db").Stream("stderr", 2)
+	const total = 50_000
+	for i := range total {
+		fmt.Fprintf(stream, "line %d\n", i)
+	}
+	stopTee(t, tee)
+	if next != total {
+		t.Errorf("got %d lines", next)
+	}
+	io.WriteString(stream, "after the end\n")
+}
+
+// A terminal that was stopped holds nobody up for long. When it goes on, it is
+// told what it missed.
+func TestTeeOfAReaderThatIsStuck(t *testing.T) {
+	s := openSet(t, logfile.Options{})
+	goOn := make(chan struct{})
+	stuck := make(chan struct{}, 1000)
+	shown, missed := 0, 0
+	tee := s.Tee(func(lines []logfile.Line, skipped int) {
+		stuck <- struct{}{}
+		<-goOn
+		shown += len(lines)
+		missed += skipped
+	})
+	stream := s.Log("db").Stream("stdout", 1)
+	const total = 20_000
+	block := strings.Repeat(strings.Repeat("x", 999)+"\n", 10)
+	for range total / 10 {
+		io.WriteString(stream, block)
+	}
+	<-stuck
+	if n := len(readAll(t, logfile.Query{Dir: s.Dir(), Last: logfile.All})); n != total {
+		t.Errorf("%d lines are in the log", n)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := tee.Stop(ctx); err == nil {
+		t.Error("stopped, though the reader is stuck")
+	}
+	close(goOn)
+	stopTee(t, tee)
+	if missed == 0 || shown == 0 || shown+missed != total {
+		t.Errorf("%d shown, %d missed", shown, missed)
+	}
+}
+
+// What cannot be kept is shown all the same.
+func TestTeeWithoutAFile(t *testing.T) {
+	s := logfile.NewSet(filepath.Join("/proc", "no", "such", "folder"), logfile.Options{})
+	defer s.End()
+	if err := s.Open(); err == nil {
+		t.Fatal("opened in /proc")
+	}
+	var got []string
+	tee := s.Tee(func(lines []logfile.Line, _ int) { got = append(got, texts(lines)...) })
+	io.WriteString(s.Log("db").Stream("stdout", 1), "a\nb\n")
+	s.Log("db").Note("c")
+	stopTee(t, tee)
+	if want := []string{"a", "b", "c"}; !slices.Equal(got, want) {
+		t.Errorf("got %q", got)
+	}
+}
