@@ -44,7 +44,7 @@ var rules = []rule{
 	// The command reads the logs of an image that is gone by itself, and
 	// removes the network lock of a saved one: there is nobody left to ask. It
 	// looks at the processes of the host by itself too: they are no image's.
-	{pkg: "internal/cli", ours: []string{"process", "session", "manifest", "image", "api", "internal/linux/mirror", "internal/linux/netlock", "internal/linux/pidfd", "internal/linux/procfs", "internal/logfile", "internal/program", "internal/version"}},
+	{pkg: "internal/cli", ours: []string{"process", "session", "manifest", "image", "api", "internal/linux/mirror", "internal/linux/netlock", "internal/linux/pid1", "internal/linux/pidfd", "internal/linux/procfs", "internal/logfile", "internal/program", "internal/version"}},
 	{pkg: "internal/bench/...", ours: []string{"internal/bench/...", "api"}},
 	{pkg: "internal/e2e/...", ours: []string{"api", "image", "internal/linux/netlock"}},
 	{pkg: "internal/archtest"},

@@ -82,7 +82,7 @@ and boot it again later, where it stopped.`,
 		&cobra.Group{ID: groupLists, Title: "Change a live image's lists:"},
 		&cobra.Group{ID: groupStore, Title: "Saved images:"},
 	)
-	addTo(root, groupLife, a.upCommand(), a.snapshotCommand(), a.quitCommand(), a.bootCommand())
+	addTo(root, groupLife, a.upCommand(), a.runCommand(), a.snapshotCommand(), a.quitCommand(), a.bootCommand())
 	addTo(root, groupServices, a.startCommand(), a.stopCommand(), a.restartCommand(), a.reloadCommand(), a.waitCommand())
 	addTo(root, groupLook, a.lsCommand(), a.psCommand(), a.treeCommand(), a.listCommand(), a.logsCommand(),
 		a.eventsCommand(), a.metricsCommand())

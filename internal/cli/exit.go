@@ -83,10 +83,13 @@ func exitStatus(err error) int {
 	var interrupted interruptedError
 	var usage usageError
 	var partly partlyError
+	var program statusError
 	var remote *api.Error
 	switch {
 	case err == nil:
 		return exitOK
+	case errors.As(err, &program):
+		return program.status
 	case errors.As(err, &interrupted), errors.Is(err, context.Canceled):
 		return exitInterrupted
 	case errors.As(err, &usage), isManifestError(err):
@@ -121,7 +124,7 @@ func remoteStatus(code string) int {
 func (a *app) report(err error) int {
 	status := exitStatus(err)
 	switch {
-	case err == nil:
+	case err == nil, err == statusError{status: status}:
 	case isManifestError(err):
 		fmt.Fprintln(a.stderr, strings.TrimRight(err.Error(), "\n"))
 	case errors.Is(err, context.Canceled):
