@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"slices"
 	"sync"
+	"time"
 )
 
 // serve answers the calls of one connection until it ends. A call that takes
@@ -14,63 +15,107 @@ func (s *Server) serve(c *conn) {
 	defer s.lose(c)
 	ctx, cancel := context.WithCancel(s.ctx)
 	defer cancel()
-	waiting := &waiting{cancel: map[uint64]func(){}}
 	for {
 		m, err := c.receive()
 		switch {
 		case err != nil:
 			return
 		case m.Cancel:
-			waiting.end(m.ID)
+			c.calls.cancel(m.ID)
 		case m.Call != "":
-			ctx := waiting.begin(ctx, m.ID)
+			ctx := c.calls.begin(ctx, m.ID)
 			s.serving.Go(func() {
-				defer waiting.end(m.ID)
-				s.answer(ctx, c, m)
+				then := s.answer(ctx, c, m)
+				c.calls.end(m.ID)
+				then()
 			})
 		}
 	}
 }
 
-// waiting are the calls of one connection that somebody waits for.
-type waiting struct {
-	mu     sync.Mutex
-	cancel map[uint64]func()
-}
-
-func (w *waiting) begin(ctx context.Context, id uint64) context.Context {
-	ctx, cancel := context.WithCancel(ctx)
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.cancel[id] = cancel
-	return ctx
-}
-
-func (w *waiting) end(id uint64) {
-	w.mu.Lock()
-	cancel := w.cancel[id]
-	delete(w.cancel, id)
-	w.mu.Unlock()
-	if cancel != nil {
-		cancel()
-	}
-}
-
-func (s *Server) answer(ctx context.Context, c *conn, m message) {
-	reply := message{Reply: true, ID: m.ID}
+// answer sends the answer to a call, and returns what is to be done after it.
+func (s *Server) answer(ctx context.Context, c *conn, m message) (then func()) {
+	reply, then := message{Reply: true, ID: m.ID}, func() {}
 	value, err := s.carryOut(ctx, m)
 	if r, ok := value.(Reply); ok {
-		value = r.Value
-		defer r.Then()
+		value, then = r.Value, r.Then
 	}
 	if err == nil {
 		reply.Body, err = json.Marshal(value)
+	}
+	if err != nil && ctx.Err() != nil {
+		return then // nobody waits for it on this connection
 	}
 	if err != nil {
 		reply.Error = wireError(err)
 	}
 	if c.send(reply) != nil {
 		c.close()
+	}
+	return then
+}
+
+// underway are the calls of one connection that have not been answered.
+type underway struct {
+	mu     sync.Mutex
+	calls  map[uint64]context.CancelFunc
+	ending chan struct{} // not nil: no call waits any more; closed when none is left
+}
+
+func (u *underway) begin(ctx context.Context, id uint64) context.Context {
+	ctx, cancel := context.WithCancel(ctx)
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.calls == nil {
+		u.calls = map[uint64]context.CancelFunc{}
+	}
+	u.calls[id] = cancel
+	if u.ending != nil {
+		cancel()
+	}
+	return ctx
+}
+
+// cancel ends a call for which nobody waits any more.
+func (u *underway) cancel(id uint64) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if cancel := u.calls[id]; cancel != nil {
+		cancel()
+	}
+}
+
+func (u *underway) end(id uint64) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.calls[id]()
+	delete(u.calls, id)
+	if u.ending != nil && len(u.calls) == 0 {
+		close(u.ending)
+		u.ending = nil
+	}
+}
+
+// settleLimit is how long a call may take to notice that it is to end.
+const settleLimit = time.Second
+
+// settle has the calls end that wait for something, and waits until each has
+// told what it had to tell.
+func (u *underway) settle() {
+	u.mu.Lock()
+	if len(u.calls) == 0 {
+		u.mu.Unlock()
+		return
+	}
+	ending := make(chan struct{})
+	u.ending = ending
+	for _, cancel := range u.calls {
+		cancel()
+	}
+	u.mu.Unlock()
+	select {
+	case <-ending:
+	case <-time.After(settleLimit):
 	}
 }
 

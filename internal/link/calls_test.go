@@ -117,6 +117,43 @@ func TestARepeatedChangeIsMadeOnce(t *testing.T) {
 	}
 }
 
+// What has happened just before the link closes is still told.
+func TestAnAnswerThatIsAtHandComesBeforeTheFarewell(t *testing.T) {
+	for range 50 {
+		t.Run("", anAnswerComesBeforeTheFarewell)
+	}
+}
+
+func anAnswerComesBeforeTheFarewell(t *testing.T) {
+	began, happened := make(chan struct{}), make(chan struct{})
+	s, p := linked(t, func(ctx context.Context, _ string, _ json.RawMessage) (any, error) {
+		close(began)
+		select {
+		case <-happened:
+		case <-ctx.Done():
+		}
+		select {
+		case <-happened:
+			return "quitting", nil
+		default:
+			return nil, ctx.Err()
+		}
+	})
+	go func() {
+		<-began
+		close(happened)
+		s.Close(&Farewell{Quit: true})
+	}()
+	var got string
+	if err := p.Call(t.Context(), CallNotices, nil, &got); err != nil || got != "quitting" {
+		t.Fatalf("Call: %q, %v", got, err)
+	}
+	<-p.Done()
+	if p.Farewell() == nil {
+		t.Fatal("no farewell")
+	}
+}
+
 func TestOnlyTheLatestAnswersAreKept(t *testing.T) {
 	var as answers
 	running, _ := as.of("running")

@@ -16,6 +16,8 @@ const writeLimit = 5 * time.Second
 type conn struct {
 	raw net.Conn
 	dec *json.Decoder
+	// calls are those that came on it, at init's end.
+	calls underway
 
 	mu  sync.Mutex // one writer at a time
 	enc *json.Encoder

@@ -126,7 +126,8 @@ func (s *Server) Open() {
 	}
 }
 
-// Close says farewell, if there is one to say, and closes the link.
+// Close has all calls answered that have something to tell, such as the last
+// that has happened, says farewell, if there is one to say, and closes the link.
 func (s *Server) Close(f *Farewell) {
 	s.mu.Lock()
 	c := s.current
@@ -135,6 +136,7 @@ func (s *Server) Close(f *Farewell) {
 	if c == nil {
 		return
 	}
+	c.calls.settle()
 	if f != nil {
 		// A monitor that is gone misses the farewell: the next one asks.
 		_ = c.send(message{Farewell: f})

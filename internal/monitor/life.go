@@ -27,7 +27,7 @@ func (m *Monitor) heard(e api.Event) {
 	case e.Type == api.EventHandler && e.Phase == "after" && e.Handler != nil:
 		m.keepRun(*e.Handler)
 	}
-	m.hub.publish(e)
+	m.hub.Publish(e)
 }
 
 // keepRun keeps what a handler did in the list that runs, for the result of a

@@ -15,6 +15,7 @@ import (
 
 	"github.com/seancehq/seance/api"
 	"github.com/seancehq/seance/internal/linux/children"
+	"github.com/seancehq/seance/internal/serve"
 )
 
 // Main runs a monitor: it reads an [api.Launch] from standard input, reports
@@ -77,7 +78,7 @@ func (m *Monitor) launch(ctx context.Context, l api.Launch, report *report) erro
 		return err
 	}
 	defer m.lock.Close()
-	news := m.hub.listen()
+	news := m.hub.Listen()
 	if err := m.begin(ctx, l); err != nil {
 		m.giveUp()
 		return err
@@ -93,14 +94,14 @@ func (m *Monitor) launch(ctx context.Context, l api.Launch, report *report) erro
 	reported := make(chan struct{})
 	go func() {
 		defer close(reported)
-		defer m.hub.leave(news)
+		defer m.hub.Leave(news)
 		m.tell(ctx, l, news, report)
 		debug.FreeOSMemory() // from here on a monitor needs little
 	}()
 	said := m.follow(ctx)
 	m.leaveWord(said)
 	m.bury()
-	m.hub.publish(m.lastWords(said))
+	m.hub.Publish(m.lastWords(said))
 	<-reported
 	return nil
 }
@@ -170,17 +171,17 @@ func (m *Monitor) giveUp() {
 
 // tell reports to whoever launched the monitor until the image is up, or has
 // failed to come up.
-func (m *Monitor) tell(ctx context.Context, l api.Launch, news *listener, report *report) {
+func (m *Monitor) tell(ctx context.Context, l api.Launch, news *serve.Listener, report *report) {
 	if l.Action == api.ActionAdopt {
 		report.image(m.describeImage(ctx))
 		return
 	}
 	for {
 		select {
-		case e := <-news.progress:
+		case e := <-news.Progress:
 			report.event(e)
-		case e := <-news.result:
-			flush(news, report.event)
+		case e := <-news.Result:
+			news.Flush(report.event)
 			switch {
 			case e.Image != nil:
 				m.fillIn(e.Image)

@@ -14,6 +14,7 @@ import (
 	"github.com/seancehq/seance/internal/link"
 	"github.com/seancehq/seance/internal/linux/pidfd"
 	"github.com/seancehq/seance/internal/program"
+	"github.com/seancehq/seance/internal/serve"
 )
 
 // Monitor keeps one live image.
@@ -22,7 +23,7 @@ type Monitor struct {
 	live     api.Live
 	log      *slog.Logger
 	programs program.Folder
-	hub      *hub
+	hub      *serve.Hub
 	criu     *criu.CRIU // nil: the respawn freezer
 
 	// Set when the image comes to life, and only changed by the goroutine
@@ -45,7 +46,7 @@ type Monitor struct {
 func newMonitor(home api.Home, name string, log *slog.Logger) *Monitor {
 	return &Monitor{
 		home: home, live: home.Live(name), log: log, programs: program.Folder(home.Programs()),
-		hub: newHub(), found: make(chan struct{}), gone: make(chan struct{}), state: api.StateBooting,
+		hub: serve.NewHub(), found: make(chan struct{}), gone: make(chan struct{}), state: api.StateBooting,
 	}
 }
 

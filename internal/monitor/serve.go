@@ -83,6 +83,7 @@ func allowed(c *net.UnixConn) bool {
 func (m *Monitor) routes() http.Handler {
 	return serve.Handler(serve.Config{
 		Caller: m,
+		Hub:    m.hub,
 		Error:  wireError,
 		Own: map[string]http.Handler{
 			"GET /v1/image":            answer(m.describeImage),
@@ -150,8 +151,8 @@ func (m *Monitor) serveSnapshot(w http.ResponseWriter, r *http.Request) {
 		refuse(w, api.Busy(m.live.Name, s, req))
 		return
 	}
-	l := m.hub.listen()
-	defer m.hub.leave(l)
+	l := m.hub.Listen()
+	defer m.hub.Leave(l)
 	var begun link.Accepted
 	if err := m.Call(r.Context(), link.CallSnapshot, req, &begun); err != nil {
 		refuse(w, err)
@@ -160,27 +161,15 @@ func (m *Monitor) serveSnapshot(w http.ResponseWriter, r *http.Request) {
 	events := serve.Stream[api.Event](w)
 	for {
 		select {
-		case e := <-l.progress:
+		case e := <-l.Progress:
 			events(e)
-		case e := <-l.result:
+		case e := <-l.Result:
 			if e.Error != nil || e.Snapshot != nil && e.Snapshot.ID == begun.Snapshot {
-				flush(l, events)
+				l.Flush(events)
 				events(e)
 				return
 			}
 		case <-r.Context().Done():
-			return
-		}
-	}
-}
-
-// flush passes on the progress that came before a result.
-func flush(l *listener, send func(api.Event)) {
-	for {
-		select {
-		case e := <-l.progress:
-			send(e)
-		default:
 			return
 		}
 	}

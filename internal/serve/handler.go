@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/seancehq/seance/api"
+	"github.com/seancehq/seance/internal/link"
 )
 
 // Caller asks init. [link.Peer] and [link.Calls] are such.
@@ -23,6 +24,8 @@ type Config struct {
 	// Own serves routes by their Key: those that no call answers, and those
 	// that the owner knows more of than init.
 	Own map[string]http.Handler
+	// Hub tells of the progress of a reload; nil: nobody does.
+	Hub *Hub
 	// Error puts an error into the form that goes over the API. Default:
 	// [ErrorOf].
 	Error func(error) *api.Error
@@ -33,6 +36,9 @@ type Config struct {
 func Handler(c Config) http.Handler {
 	if c.Error == nil {
 		c.Error = ErrorOf
+	}
+	if c.Hub == nil {
+		c.Hub = NewHub()
 	}
 	s := &server{Config: c, mux: http.NewServeMux()}
 	known := map[string]bool{}
@@ -63,7 +69,15 @@ func (s *server) handlerOf(r Route) http.Handler {
 	if own := s.Own[r.Key()]; own != nil {
 		return own
 	}
-	if r.Call != "" && s.Caller != nil {
+	if s.Caller == nil {
+		return nil
+	}
+	switch {
+	case r.Call == link.CallNotices:
+		return http.HandlerFunc(s.serveEvents)
+	case r.Call == link.CallReload:
+		return http.HandlerFunc(s.serveReload)
+	case r.Call != "":
 		return s.relay(r)
 	}
 	return nil

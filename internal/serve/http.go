@@ -33,6 +33,20 @@ func boolean(r *http.Request, name string) (bool, error) {
 	return v, nil
 }
 
+// number reads a part of the query that counts something; it is 0 when it is
+// missing.
+func number(r *http.Request, name string) (uint64, error) {
+	s := r.URL.Query().Get(name)
+	if s == "" {
+		return 0, nil
+	}
+	v, err := strconv.ParseUint(s, 10, 64)
+	if err != nil {
+		return 0, Bad("cannot read the request: %s is %q, and must be a number", name, s)
+	}
+	return v, nil
+}
+
 // JSON answers with a value.
 func JSON(w http.ResponseWriter, v any) { write(w, http.StatusOK, v) }
 

@@ -120,12 +120,16 @@ func Routes() []Route {
 			},
 		},
 		{
-			Method: "GET", Path: "/v1/events", Response: api.Notice{}, Format: FormatLines,
+			Method: "GET", Path: "/v1/events", Call: link.CallNotices, Response: api.Notice{}, Format: FormatLines,
 			Summary: "What has happened in the image: changes of services, hooks and the image itself. Of a long past only the latest 4096 are kept.",
 			Params: []Param{
 				{Name: "after", In: "query", Type: "integer", Summary: "Only those with a greater seq. Default: 0."},
 				{Name: "follow", In: "query", Type: "boolean", Summary: "Go on with what happens from now on, over saves, until the image ends."},
 			},
+		},
+		{
+			Method: "POST", Path: "/v1/reload", Call: link.CallReload, Request: api.ReloadRequest{}, Response: api.Event{}, Format: FormatLines,
+			Summary: "Have the image become what another manifest says. The last event is the result. The reload goes on when the client leaves.",
 		},
 		{
 			Method: "POST", Path: "/v1/snapshot", Request: api.SnapshotRequest{}, Response: api.Event{}, Format: FormatLines,

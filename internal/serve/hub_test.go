@@ -1,4 +1,4 @@
-package monitor
+package serve
 
 import (
 	"strconv"
@@ -14,14 +14,14 @@ func numbered(t api.EventType, n int) api.Event {
 // An image around a program may come up and quit before whoever started it has
 // taken the first result.
 func TestAResultIsNotReplacedByTheNext(t *testing.T) {
-	h := newHub()
-	l := h.listen()
-	defer h.leave(l)
+	h := NewHub()
+	l := h.Listen()
+	defer h.Leave(l)
 	for n := range 2 {
-		h.publish(numbered(api.EventResult, n))
+		h.Publish(numbered(api.EventResult, n))
 	}
 	for n := range 2 {
-		if got := (<-l.result).Message; got != strconv.Itoa(n) {
+		if got := (<-l.Result).Message; got != strconv.Itoa(n) {
 			t.Errorf("result %d is %s", n, got)
 		}
 	}
@@ -29,19 +29,19 @@ func TestAResultIsNotReplacedByTheNext(t *testing.T) {
 
 // One who does not listen holds nobody up.
 func TestASlowListenerLosesTheOldestResults(t *testing.T) {
-	h := newHub()
-	l := h.listen()
-	defer h.leave(l)
+	h := NewHub()
+	l := h.Listen()
+	defer h.Leave(l)
 	for n := range resultsKept + 3 {
-		h.publish(numbered(api.EventResult, n))
+		h.Publish(numbered(api.EventResult, n))
 	}
 	for n := range progressKept + 3 {
-		h.publish(numbered(api.EventStage, n))
+		h.Publish(numbered(api.EventStage, n))
 	}
-	if got := (<-l.result).Message; got != "3" {
+	if got := (<-l.Result).Message; got != "3" {
 		t.Errorf("the first result left is %s, want 3", got)
 	}
-	if got := (<-l.progress).Message; got != "0" || len(l.progress) != progressKept-1 {
-		t.Errorf("the first of %d events is %s, want 0", len(l.progress)+1, got)
+	if got := (<-l.Progress).Message; got != "0" || len(l.Progress) != progressKept-1 {
+		t.Errorf("the first of %d events is %s, want 0", len(l.Progress)+1, got)
 	}
 }
