@@ -203,9 +203,26 @@ func (c *changing) start(ctx context.Context, s *service) {
 	}
 	changed := !s.isLive()
 	c.note(s, changed, nil)
-	if err := s.startForUser(ctx); err != nil {
+	err := c.lostNeed(s)
+	if err == nil {
+		err = s.startForUser(ctx)
+	}
+	if err != nil {
 		c.note(s, changed, fmt.Errorf("cannot start service %q: %w", s.spec().Name, err))
 	}
+}
+
+// lostNeed is the error of a service one of whose needed ones failed to start.
+func (c *changing) lostNeed(s *service) error {
+	for _, n := range s.needed() {
+		c.mu.Lock()
+		change := c.changes[n]
+		c.mu.Unlock()
+		if change != nil && change.Err != nil {
+			return &NeedError{change.Name, "failed: " + firstLine(change.Err), change.Err}
+		}
+	}
+	return nil
 }
 
 func (c *changing) stop(ctx context.Context, s *service) {

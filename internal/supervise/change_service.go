@@ -8,7 +8,7 @@ func (s *service) startForUser(ctx context.Context) error {
 		return err
 	}
 	defer s.release()
-	return s.doStart(ctx)
+	return s.doStart(ctx, anyCalls)
 }
 
 // stopForUser is stop at such a moment.

@@ -3,12 +3,19 @@ package supervise
 import (
 	"slices"
 	"testing"
+
+	"github.com/seancehq/seance/manifest"
 )
 
 func TestEnvironment(t *testing.T) {
-	base := []string{"PATH=/bin", "A=first", "A=last", "SEANCE_SERVICE=outer", "SEANCE_HOOK=outer", "SEANCE_IMAGE=shop"}
-	got := environment(base, map[string]string{"B": "2", "PATH": "/opt", "SEANCE_SERVICE": "forged"}, serviceMarks("db", 3)...)
-	want := []string{"SEANCE_SERVICE=db", "SEANCE_INSTANCE=3", "GODEBUG=multipathtcp=0", "B=2", "PATH=/opt", "SEANCE_IMAGE=shop", "A=last"}
+	base := []string{"PATH=/bin", "HOME=/root", "NOTIFY_SOCKET=/run/outer", "WATCHDOG_USEC=1", "WATCHDOG_PID=2", "SEANCE_REPLICA=9", "A=first", "A=last", "SEANCE_SERVICE=outer", "SEANCE_HOOK=outer", "SEANCE_IMAGE=shop"}
+	own := map[string]string{"B": "2", "PATH": "/opt", "USER": "own", "SEANCE_SERVICE": "forged"}
+	marks := serviceMarks(&manifest.Service{Name: "db-2", Of: "db", Replica: 2}, 3)
+	got := environment(base, []string{"HOME=/home/me", "USER=me"}, own, marks...)
+	want := []string{
+		"SEANCE_SERVICE=db-2", "SEANCE_INSTANCE=3", "SEANCE_REPLICA=2", "GODEBUG=multipathtcp=0", "B=2", "PATH=/opt", "USER=own",
+		"HOME=/home/me", "SEANCE_IMAGE=shop", "A=last",
+	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}
@@ -27,7 +34,7 @@ func TestMultipathTCPIsOffUnlessAskedFor(t *testing.T) {
 		{[]string{"GODEBUG=multipathtcp=2"}, nil, "GODEBUG=multipathtcp=2"},
 	}
 	for _, test := range tests {
-		if got := environment(test.base, test.own); !slices.Contains(got, test.want) {
+		if got := environment(test.base, nil, test.own); !slices.Contains(got, test.want) {
 			t.Errorf("%v over %v: %q", test.own, test.base, got)
 		}
 	}

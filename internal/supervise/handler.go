@@ -17,14 +17,9 @@ type serviceHandler struct{ s *service }
 
 func (h serviceHandler) ID() string { return h.s.spec().Name }
 
-// timeLimit is for the longer of the two calls: a start-up that fails ends with
-// a stop.
+// timeLimit is for the longer of the two calls.
 func (h serviceHandler) timeLimit() time.Duration {
-	limit := h.s.spec().Shutdown.Grace + handlerSlack
-	if h.s.spec().Ready != nil {
-		limit += h.s.spec().Ready.Timeout
-	}
-	return limit
+	return max(h.s.startLimit(), h.s.stopLimit())
 }
 
 // Startup has the service do what it did before the last shut-down.
@@ -33,12 +28,16 @@ func (h serviceHandler) Startup(ctx context.Context, booting bool) error {
 	s.hold.end()
 	s.gate.resume()
 	s.mu.Lock()
-	plan := onStartup(s.state, s.suspended, booting)
+	s.down = false
+	plan := onStartup(s.state, s.suspended, s.spec().Disabled, booting)
+	if s.round != nil {
+		plan = launch // one that needs it has begun with that
+	}
 	s.mu.Unlock()
 	var err error
 	switch plan {
 	case launch:
-		err = s.start(ctx)
+		err = s.startup(ctx)
 	case verify:
 		if err := s.verify(ctx); err != nil {
 			return fmt.Errorf("service %q does not answer after the boot: %w", s.spec().Name, err)
@@ -56,13 +55,13 @@ func (h serviceHandler) Shutdown(ctx context.Context, quitting bool) error {
 	s.hold.begin(quitting)
 	snapshot, ok := session.SnapshotFrom(ctx)
 	if staysUp(ok && snapshot.Save, quitting, s.sup.hot()) {
+		s.mu.Lock()
+		s.round = nil
+		s.mu.Unlock()
 		s.gate.pause()
 		return nil
 	}
-	s.mu.Lock()
-	s.suspended = s.state.up()
-	s.mu.Unlock()
-	if err := s.stop(ctx); err != nil {
+	if err := s.takeDown(ctx); err != nil {
 		return fmt.Errorf("cannot stop service %q: %w", s.spec().Name, err)
 	}
 	return nil

@@ -60,7 +60,7 @@ func (h *hook) spawn(args []string, mark string) (*instance, error) {
 	in, err := spawn(h.sup.reaper, n, program{
 		args:   args,
 		dir:    h.spec.Workdir,
-		env:    environment(h.sup.env, h.spec.Env, envHook+"="+h.spec.Name, mark),
+		env:    environment(h.sup.env, nil, h.spec.Env, envHook+"="+h.spec.Name, mark),
 		log:    h.sup.logs.Log(h.spec.Name),
 		dev:    h.sup.dev,
 		onExit: h.onExit,

@@ -3,7 +3,6 @@ package supervise
 import (
 	"time"
 
-	"github.com/seancehq/seance/internal/linux/reap"
 	"github.com/seancehq/seance/manifest"
 )
 
@@ -24,16 +23,20 @@ const (
 	Failed   State = "failed"  // could not be started or stopped; the error says why
 )
 
-// up says that a service in this state is meant to run.
-func (s State) up() bool {
-	return s == Starting || s == Ready || s == Running || s == Backoff
-}
-
 // live says that a program was started in this state and has not been seen to
 // end.
 func (s State) live() bool { return s == Starting || s == Ready || s == Running }
 
-// decision is what becomes of a service whose program ended by itself.
+// outcome is how an instance came to its end, and what went before.
+type outcome struct {
+	success  bool // it exited by itself with status 0
+	ran      time.Duration
+	attempt  int // how many starts in a row before it did not last
+	restarts int // by itself, within the window of the limit
+}
+
+// decision is what becomes of a service whose program ended by itself, or had
+// to be ended because it was not healthy.
 type decision struct {
 	state   State         // Exited, Failed or Backoff
 	delay   time.Duration // before the next start, in Backoff
@@ -44,16 +47,18 @@ type decision struct {
 // together do not try again together.
 const jitterShare = 0.1
 
-// afterExit decides about a program that ended by itself with exit, ran for so
-// long, and was the attempt-th start in a row that did not last. random is
-// between 0 and 1.
-func afterExit(r manifest.Restart, exit reap.Exit, ran time.Duration, attempt int, random float64) decision {
-	if ran >= r.ResetAfter {
+// afterEnd decides about a program that has ended. random is between 0 and 1.
+func afterEnd(r manifest.Restart, o outcome, random float64) decision {
+	attempt := o.attempt
+	if o.ran >= r.ResetAfter {
 		attempt = 0
 	}
-	again := r.Policy == manifest.RestartAlways || r.Policy == manifest.RestartOnFailure && !exit.Success()
-	if !again {
+	again := r.Policy == manifest.RestartAlways || r.Policy == manifest.RestartOnFailure && !o.success
+	switch {
+	case !again:
 		return decision{state: Exited}
+	case r.Limit > 0 && o.restarts >= r.Limit:
+		return decision{state: Failed}
 	}
 	return decision{state: Backoff, delay: delay(r, attempt, random), attempt: attempt + 1}
 }
@@ -93,10 +98,10 @@ const (
 )
 
 // onStartup decides what a start-up does. suspended says that the last
-// shut-down stopped the service.
-func onStartup(state State, suspended, booting bool) startupPlan {
+// shut-down stopped the service, disabled that nobody wants it at first.
+func onStartup(state State, suspended, disabled, booting bool) startupPlan {
 	switch {
-	case state == Pending || suspended:
+	case state == Pending && !disabled || suspended:
 		return launch
 	case booting && (state == Ready || state == Running):
 		return verify

@@ -1,23 +1,21 @@
 package supervise
 
 import (
-	"syscall"
 	"testing"
 	"time"
 
-	"github.com/seancehq/seance/internal/linux/reap"
 	"github.com/seancehq/seance/manifest"
 )
 
-func TestAfterExit(t *testing.T) {
-	success, failure, killed := reap.Exit{}, reap.Exit{Code: 1}, reap.Exit{Signal: syscall.SIGKILL}
+func TestAfterEnd(t *testing.T) {
+	const success, failure = true, false
 	restart := func(p manifest.RestartPolicy) manifest.Restart {
 		return manifest.Restart{Policy: p, Delay: time.Second, MaxDelay: 10 * time.Second, ResetAfter: time.Minute}
 	}
 	tests := []struct {
 		name    string
 		policy  manifest.RestartPolicy
-		exit    reap.Exit
+		success bool
 		ran     time.Duration
 		attempt int
 		want    decision
@@ -25,7 +23,6 @@ func TestAfterExit(t *testing.T) {
 		{"no, failure", manifest.RestartNo, failure, 0, 0, decision{state: Exited}},
 		{"on failure, success", manifest.RestartOnFailure, success, 0, 3, decision{state: Exited}},
 		{"on failure, failure", manifest.RestartOnFailure, failure, 0, 0, decision{Backoff, time.Second, 1}},
-		{"on failure, killed", manifest.RestartOnFailure, killed, 0, 0, decision{Backoff, time.Second, 1}},
 		{"always, success", manifest.RestartAlways, success, 0, 0, decision{Backoff, time.Second, 1}},
 		{"second in a row", manifest.RestartAlways, failure, 59 * time.Second, 1, decision{Backoff, 2 * time.Second, 2}},
 		{"third in a row", manifest.RestartAlways, failure, 0, 2, decision{Backoff, 4 * time.Second, 3}},
@@ -35,10 +32,26 @@ func TestAfterExit(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			if got := afterExit(restart(test.policy), test.exit, test.ran, test.attempt, 0); got != test.want {
+			if got := afterEnd(restart(test.policy), outcome{success: test.success, ran: test.ran, attempt: test.attempt}, 0); got != test.want {
 				t.Errorf("got %+v, want %+v", got, test.want)
 			}
 		})
+	}
+}
+
+func TestLimitOfRestarts(t *testing.T) {
+	r := manifest.Restart{Policy: manifest.RestartOnFailure, Delay: time.Second, MaxDelay: time.Second, ResetAfter: time.Minute, Limit: 3, Within: time.Minute}
+	for restarts, want := range map[int]State{0: Backoff, 2: Backoff, 3: Failed, 4: Failed} {
+		if d := afterEnd(r, outcome{restarts: restarts}, 0); d.state != want {
+			t.Errorf("after %d restarts: %+v, want %s", restarts, d, want)
+		}
+	}
+	if d := afterEnd(r, outcome{success: true, restarts: 3}, 0); d.state != Exited {
+		t.Errorf("one that ended as it should: %+v", d)
+	}
+	r.Limit = 0
+	if d := afterEnd(r, outcome{restarts: 1000}, 0); d.state != Backoff {
+		t.Errorf("without a limit: %+v", d)
 	}
 }
 
@@ -92,9 +105,15 @@ func TestOnStartup(t *testing.T) {
 		{Starting, false, true, leave},
 	}
 	for _, test := range tests {
-		if got := onStartup(test.state, test.suspended, test.booting); got != test.want {
+		if got := onStartup(test.state, test.suspended, false, test.booting); got != test.want {
 			t.Errorf("%+v: got %v", test, got)
 		}
+	}
+	if got := onStartup(Pending, false, true, true); got != leave {
+		t.Errorf("one that is disabled: got %v", got)
+	}
+	if got := onStartup(Stopped, true, true, false); got != launch {
+		t.Errorf("one that is disabled and was started by hand before the shut-down: got %v", got)
 	}
 }
 

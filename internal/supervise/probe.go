@@ -120,7 +120,7 @@ func (s *service) probeCommand(ctx context.Context, args []string) error {
 	p, err := s.sup.reaper.Start(reap.Spec{
 		Args: args,
 		Dir:  s.spec().Workdir,
-		Env:  s.environ(n),
+		Env:  s.environ(s.spec(), n),
 	})
 	if err != nil {
 		return err

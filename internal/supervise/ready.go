@@ -27,8 +27,11 @@ func (e *NotReadyError) Error() string {
 	if len(e.Lines) == 0 {
 		return e.Reason + "; it wrote nothing"
 	}
-	return e.Reason + "; its last lines:\n  | " + strings.Join(e.Lines, "\n  | ")
+	return e.Reason + linesFollow + "\n  | " + strings.Join(e.Lines, "\n  | ")
 }
+
+// linesFollow ends the first line of an error that has more.
+const linesFollow = "; its last lines:"
 
 func (e *NotReadyError) Unwrap() error { return e.Err }
 
@@ -63,8 +66,8 @@ func (m *logMatch) look(line []byte) {
 // awaitReady waits until the instance is ready: nil. An instance that ends first
 // is not, unless that is what it is for. The limit of the readiness is the
 // service's own.
-func (s *service) awaitReady(ctx context.Context, in *instance, match *logMatch) error {
-	r := s.spec().Ready
+func (s *service) awaitReady(ctx context.Context, spec *manifest.Service, in *instance, match *logMatch) error {
+	r := spec.Ready
 	limited, cancel := context.WithTimeout(ctx, r.Timeout)
 	defer cancel()
 	switch {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -75,7 +76,8 @@ type Supervisor struct {
 	cancel context.CancelFunc
 	wg     sync.WaitGroup // of background
 
-	reloading chan struct{} // held by the reload that is under way
+	reloading chan struct{}                         // held by the reload that is under way
+	needers   atomic.Pointer[map[string][]*service] // see linkNeeds
 
 	mu       sync.Mutex // guards all below
 	manifest *manifest.Manifest
@@ -127,6 +129,7 @@ func (sup *Supervisor) fill() error {
 		sup.services = append(sup.services, s)
 		sup.byName[spec.Name] = s
 	}
+	sup.linkNeeds()
 	for _, spec := range sup.manifest.Hooks {
 		sup.hooks = append(sup.hooks, newHook(sup, spec))
 	}
@@ -134,12 +137,13 @@ func (sup *Supervisor) fill() error {
 }
 
 // Register creates the manifest's categories and registers its services, then
-// its hooks, in the order of the file.
+// its hooks, in the order of the file; but those that others of their rank need
+// come before these.
 func (sup *Supervisor) Register(m *session.Manager) error {
 	if err := createCategories(m, sup.Manifest()); err != nil {
 		return err
 	}
-	for _, s := range sup.all() {
+	for _, s := range sup.ordered() {
 		if err := s.register(m); err != nil {
 			return err
 		}

@@ -1,0 +1,98 @@
+package supervise
+
+import (
+	"context"
+
+	"github.com/seancehq/seance/manifest"
+)
+
+// launch starts an instance and waits until it is ready. op is held.
+func (s *service) launch(ctx context.Context) error {
+	ctx, done := s.begin(ctx)
+	defer done()
+	spec := s.spec()
+	match, err := newLogMatch(spec.Ready)
+	if err != nil {
+		return err
+	}
+	n := s.nextInstance()
+	in, err := s.spawn(spec, n, match)
+	if err != nil {
+		return err
+	}
+	if spec.Ready == nil {
+		s.isUp(spec, in, Running)
+		return nil
+	}
+	if err := s.awaitReady(ctx, spec, in, match); err != nil {
+		return err
+	}
+	s.isUp(spec, in, Ready)
+	return nil
+}
+
+func (s *service) nextInstance() (n int) {
+	s.mu.Lock()
+	s.instances++
+	n = s.instances
+	s.mu.Unlock()
+	s.set(Starting, false, nil)
+	return n
+}
+
+func (s *service) spawn(spec *manifest.Service, n int, match *logMatch) (*instance, error) {
+	p := program{
+		args:     spec.Command,
+		dir:      spec.Workdir,
+		env:      s.environ(spec, n),
+		terminal: spec.Terminal,
+		log:      s.sup.logs.Log(spec.Name),
+		dev:      s.sup.dev,
+		onExit:   s.onExit,
+	}
+	if match != nil {
+		p.tap = match.look
+	}
+	in, err := spawn(s.sup.reaper, n, p)
+	if err != nil {
+		return nil, err
+	}
+	s.sup.tracker.started(s.unit, in.proc)
+	s.mu.Lock()
+	if s.inst != nil {
+		s.old = append(s.old, s.inst)
+		s.lastExit = s.inst.ending()
+	}
+	s.old = stillFlowing(s.old)
+	s.inst = in
+	s.mu.Unlock()
+	close(in.published)
+	return in, nil
+}
+
+func stillFlowing(instances []*instance) []*instance {
+	var flowing []*instance
+	for _, in := range instances {
+		if in.flowing() {
+			flowing = append(flowing, in)
+		}
+	}
+	return flowing
+}
+
+func (s *service) environ(spec *manifest.Service, instance int) []string {
+	return environment(s.sup.env, nil, spec.Env, serviceMarks(spec, instance)...)
+}
+
+// isUp notes that the start is done. If the program has ended since, its exit
+// found the service starting, and is dealt with now.
+func (s *service) isUp(spec *manifest.Service, in *instance, state State) {
+	if spec.Ready != nil && spec.Ready.Exit {
+		s.set(Exited, true, nil)
+		return
+	}
+	s.set(state, true, nil)
+	if !in.alive() {
+		s.sup.background(func() { s.exited(in) })
+	}
+}
