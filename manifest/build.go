@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/token"
 )
 
 // builder turns the parser's nodes into ours.
@@ -20,7 +21,7 @@ type anchor struct{ value *node }
 // build stops at the first mistake: what an alias or a merge key means is
 // needed to understand the rest.
 func (b *builder) build(n ast.Node, depth int) (*node, *Error) {
-	at := nodePos(n)
+	at := b.pos(n)
 	if depth > maxDepth {
 		return nil, b.src.errorAt(at, fmt.Sprintf("values nest deeper than %d", maxDepth), "")
 	}
@@ -41,7 +42,7 @@ func (b *builder) build(n ast.Node, depth int) (*node, *Error) {
 	case *ast.StringNode:
 		return scalar(kindString, at, n.Value), nil
 	case *ast.NullNode:
-		return scalar(kindNull, at, ""), nil
+		return null(at, n), nil
 	case *ast.BoolNode:
 		return scalar(kindBool, at, n.Token.Value), nil
 	case *ast.IntegerNode, *ast.FloatNode, *ast.InfinityNode, *ast.NanNode:
@@ -51,8 +52,24 @@ func (b *builder) build(n ast.Node, depth int) (*node, *Error) {
 	}
 }
 
+// pos is where a value starts, and in which file.
+func (b *builder) pos(n ast.Node) pos {
+	at := nodePos(n)
+	at.src = b.src
+	return at
+}
+
 func scalar(k kind, at pos, text string) *node {
 	return &node{kind: k, at: at, text: text, size: 1}
+}
+
+// null is nothing: its text is "null" where that is written, or "~".
+func null(at pos, n *ast.NullNode) *node {
+	text := ""
+	if n.Token.Type == token.NullType {
+		text = n.Token.Value
+	}
+	return scalar(kindNull, at, text)
 }
 
 func (b *builder) count(n int, at pos) *Error {
@@ -155,7 +172,7 @@ func (b *builder) mapping(at pos, n *ast.MappingNode, depth int) (*node, *Error)
 			if e != nil {
 				return nil, e
 			}
-			merge = &mergeKey{from: from, at: nodePos(v.Value), index: len(m.pairs)}
+			merge = &mergeKey{from: from, at: b.pos(v.Value), index: len(m.pairs)}
 			continue
 		}
 		p, e := b.pair(v, depth)
@@ -182,7 +199,7 @@ type mergeKey struct {
 }
 
 func (b *builder) pair(v *ast.MappingValueNode, depth int) (pair, *Error) {
-	at := nodePos(v.Key)
+	at := b.pos(v.Key)
 	var key string
 	switch k := v.Key.(type) {
 	case *ast.StringNode:

@@ -43,7 +43,10 @@ func check(m *Manifest, report func(p place, msg, hint string)) {
 	for i := range m.Hooks {
 		c.hook(&m.Hooks[i])
 	}
+	c.needs()
+	c.logFiles()
 	c.capture()
+	c.onFailure(root.key("on_failure"), m.OnFailure)
 }
 
 func (c *checker) add(p place, hint, format string, args ...any) {
@@ -61,23 +64,37 @@ func (c *checker) name(p place, name string) {
 // it names.
 func (c *checker) handlers() {
 	owners := map[string]string{}
-	handler := func(p place, name string) {
+	handler := func(p place, owner, name string) {
 		at := p.own(pathSep, "")
 		switch {
 		case isReserved(name):
-			c.add(at, "choose another name", "%s has the name of a part of seance itself", p)
+			c.add(at, "choose another name", "%s has the name of a part of seance itself", owner)
 		case owners[name] != "":
-			c.add(at, "services and hooks share their names", "%s has the name of %s", p, owners[name])
+			c.add(at, "services and hooks share their names", "%s has the name of %s", owner, owners[name])
 		case !validName(name):
-			c.add(at, nameRule, "%s has no valid name", p)
+			c.add(at, nameRule, "%s has no valid name", owner)
 		}
-		owners[name] = p.String()
+		owners[name] = owner
 	}
-	for _, s := range c.m.Services {
-		handler(servicePlace(s.Name), s.Name)
+	if n := len(c.m.Services); n > maxServices {
+		c.add(place{}.key("services"), "", "%d services, with all replicas; there can be %d", n, maxServices)
+		return
+	}
+	for i := range c.m.Services {
+		s := &c.m.Services[i]
+		p := placeOf(s)
+		owner := p.String()
+		if s.Replica == 1 { // the name stands for all of them
+			handler(p, owner, s.Of)
+		}
+		if s.Of != "" {
+			owner = fmt.Sprintf("replica %d of %s", s.Replica, owner)
+		}
+		handler(p, owner, s.Name)
 	}
 	for _, h := range c.m.Hooks {
-		handler(hookPlace(h.Name), h.Name)
+		p := hookPlace(h.Name)
+		handler(p, p.String(), h.Name)
 	}
 }
 

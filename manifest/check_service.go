@@ -16,7 +16,7 @@ import (
 )
 
 func (c *checker) service(s *Service) {
-	p := servicePlace(s.Name)
+	p := placeOf(s)
 	if s.Command == nil {
 		c.add(p.key("command"), `write command: and the program to run`, "%s has no command", p)
 	} else {
@@ -26,8 +26,17 @@ func (c *checker) service(s *Service) {
 	if s.Ready != nil {
 		c.ready(p.key("ready"), s.Ready)
 	}
+	c.supervision(p, s)
 	c.restart(p.key("restart"), s)
 	c.shutdown(p.key("shutdown"), s.Shutdown)
+}
+
+// placeOf is where a service stands in the file: replicas stand in one place.
+func placeOf(s *Service) place {
+	if s.Of != "" {
+		return servicePlace(s.Of)
+	}
+	return servicePlace(s.Name)
 }
 
 func (c *checker) hook(h *Hook) {
@@ -90,36 +99,45 @@ func (c *checker) command(p place, argv []string) {
 	}
 }
 
-// ready checks that there is one kind of readiness and that it is well formed.
-// A second kind is reported where it stands.
 func (c *checker) ready(p place, r *Ready) {
-	kinds := []struct {
-		key   string
-		given bool
-		check func(place)
-	}{
+	c.oneKind(p, "a service is ready in one way", []kindCheck{
 		{"tcp", r.TCP != "", func(p place) { c.address(p, r.TCP) }},
 		{"http", r.HTTP != "", func(p place) { c.url(p, r.HTTP) }},
 		{"command", r.Command != nil, func(p place) { c.command(p, r.Command) }},
 		{"log", r.Log != "", func(p place) { c.expression(p, r.Log) }},
+		{"notify", r.Notify, func(place) {}},
 		{"exit", r.Exit, func(place) {}},
-	}
-	first := ""
-	for _, k := range kinds {
+	})
+	c.status(p.key("status"), r.Status, r.HTTP)
+	c.positive(p.key("timeout"), r.Timeout)
+}
+
+// kindCheck is one of several keys of which one is to be given.
+type kindCheck struct {
+	key   string
+	given bool
+	check func(place)
+}
+
+// oneKind checks that one of the kinds is given, and that it is well formed. A
+// second one is reported where it stands.
+func (c *checker) oneKind(p place, why string, kinds []kindCheck) {
+	first, keys := "", make([]string, len(kinds))
+	for i, k := range kinds {
+		keys[i] = k.key
 		if !k.given {
 			continue
 		}
 		k.check(p.key(k.key))
 		if first != "" {
-			c.add(p.key(k.key).own(pathSep, ""), "keep one: a service is ready in one way", "%s stands beside %q", p.key(k.key), first)
+			c.add(p.key(k.key).own(pathSep, ""), "keep one: "+why, "%s stands beside %q", p.key(k.key), first)
 			continue
 		}
 		first = k.key
 	}
 	if first == "" {
-		c.add(p, "write one of tcp, http, command, log, exit", "%s does not say how", p)
+		c.add(p, "write one of "+strings.Join(keys, ", "), "%s does not say how", p)
 	}
-	c.positive(p.key("timeout"), r.Timeout)
 }
 
 // address takes host:port with a numeric port that one can connect to.
@@ -188,12 +206,19 @@ func (c *checker) restart(p place, s *Service) {
 	c.notNegative(p.key("delay"), r.Delay)
 	c.notNegative(p.key("max_delay"), r.MaxDelay)
 	c.notNegative(p.key("reset_after"), r.ResetAfter)
+	c.atLeast(p.key("limit"), r.Limit, 0)
+	if r.Limit > 0 {
+		c.positive(p.key("within"), r.Within)
+	}
 	if r.MaxDelay >= 0 && r.MaxDelay < r.Delay {
 		c.add(p.key("max_delay"), "", "%s is shorter than the delay: %s < %s", p.key("max_delay"), r.MaxDelay, r.Delay)
 	}
 }
 
 func (c *checker) shutdown(p place, s Shutdown) {
+	if s.Command != nil {
+		c.command(p.key("command"), s.Command)
+	}
 	if at := p.key("signal"); !slices.Contains(signalNames(), s.Signal) {
 		c.add(at, signalHint(s.Signal), "%s is not a signal that ends a program: %q", at, s.Signal)
 	}

@@ -18,11 +18,18 @@ type field[T any] struct {
 
 // decoder turns the tree into values and remembers where they stood.
 type decoder struct {
-	src  *source
-	dir  string // the manifest's folder; "" if unknown
+	src  *source // of what has no other
 	errs Errors
-	// found counts the mistakes; errs keeps the first of them.
+	// found counts the mistakes; errs keeps the first of them, and shown tells
+	// which they are: an alias, or a replica, has a place decoded more than once.
 	found int
+	shown map[Error]bool
+	// lookup gives the variables of ${…}.
+	lookup func(name string) (string, bool)
+	// env is what the manifest gives every service and hook.
+	env map[string]string
+	// replica is the one that is decoded, 0 where there are none.
+	replica int
 	// at holds where the value of a path stands; for mappings, lists and missing
 	// values where its key does.
 	at map[string]pos
@@ -58,11 +65,23 @@ func (d *decoder) report(p place, msg, hint string) {
 	d.add(at, msg, hint)
 }
 
-// add keeps a mistake, unless there are enough to show.
+// add keeps a mistake, unless it is known or there are enough to show.
 func (d *decoder) add(at pos, msg, hint string) {
+	src := d.src
+	if at.src != nil {
+		src = at.src
+	}
+	key := Error{order: src.order, Line: at.line, Column: at.column, Msg: msg}
+	if d.shown[key] {
+		return
+	}
+	if d.shown == nil {
+		d.shown = map[Error]bool{}
+	}
+	d.shown[key] = true
 	d.found++
 	if len(d.errs) < maxMistakes {
-		d.errs = append(d.errs, d.src.errorAt(at, msg, hint))
+		d.errs = append(d.errs, src.errorAt(at, msg, hint))
 	}
 }
 
@@ -75,6 +94,12 @@ func (d *decoder) mistakes() error {
 		errs = append(errs, &last)
 	}
 	return errs.asError()
+}
+
+// needsRead refuses a key that names other files. Read has put what is in them
+// in its place before anything is decoded, Parse reads none.
+func (d *decoder) needsRead(p place, n *node) {
+	d.fail(p, d.position(p, n), "name the manifest's file itself", "%s names files, and a text by itself has none", p)
 }
 
 // wrongType reports that the value is not what it must be.
@@ -118,9 +143,10 @@ func (d *decoder) mark(p place, e pair) {
 	}
 }
 
-// missing reports a key that has no value.
+// missing reports a key that has no value. "stdin: null" has one: it says what
+// it means.
 func (d *decoder) missing(p place, e pair) bool {
-	if e.value.kind != kindNull {
+	if e.value.kind != kindNull || e.key == "stdin" && e.value.text == StdinNull {
 		return false
 	}
 	d.fail(p, e.at, "give it one, or remove the key", "%s has no value", p)
@@ -182,7 +208,7 @@ func (d *decoder) unknownKey(p place, e pair, known []string) {
 func (d *decoder) text(p place, n *node) (string, bool) {
 	switch n.kind {
 	case kindString:
-		return n.text, true
+		return d.expand(p, n)
 	case kindNumber, kindBool:
 		d.wrongType(p, n, "a string", fmt.Sprintf("write %q", n.text))
 	default:
@@ -192,7 +218,9 @@ func (d *decoder) text(p place, n *node) (string, bool) {
 }
 
 func (d *decoder) boolean(p place, n *node, v *bool) {
+	n, ok := d.expanded(p, n)
 	switch {
+	case !ok:
 	case n.kind == kindBool:
 		*v = strings.EqualFold(n.text, "true")
 	case n.kind == kindString && (n.text == "yes" || n.text == "on"):
@@ -207,6 +235,10 @@ func (d *decoder) boolean(p place, n *node, v *bool) {
 // integer takes plain decimals only: what 010 or 1_000 is depends on the
 // version of YAML.
 func (d *decoder) integer(p place, n *node, v *int) {
+	n, ok := d.expanded(p, n)
+	if !ok {
+		return
+	}
 	if n.kind != kindNumber {
 		hint := ""
 		if _, err := strconv.Atoi(n.text); err == nil {
@@ -225,13 +257,13 @@ func (d *decoder) integer(p place, n *node, v *int) {
 	*v = i
 }
 
-// resolve makes a path of the file one that does not depend on where seance was
+// resolve makes a path of a file one that does not depend on where seance was
 // started.
-func (d *decoder) resolve(path string) string {
-	if filepath.IsAbs(path) || d.dir == "" {
+func (s *source) resolve(path string) string {
+	if filepath.IsAbs(path) || s.dir == "" {
 		return filepath.Clean(path)
 	}
-	return filepath.Join(d.dir, path)
+	return filepath.Join(s.dir, path)
 }
 
 func (d *decoder) path(p place, n *node) (string, bool) {
@@ -241,11 +273,11 @@ func (d *decoder) path(p place, n *node) (string, bool) {
 	}
 	switch {
 	case text == "":
-		d.fail(p, n.at, "the manifest's own folder is .", "%s is empty", p)
+		d.fail(p, d.position(p, n), "the manifest's own folder is .", "%s is empty", p)
 	case text == "~" || strings.HasPrefix(text, "~/"):
-		d.fail(p, n.at, "~ is not expanded: write the whole path", "%s starts with ~", p)
+		d.fail(p, d.position(p, n), "~ is not expanded: write ${HOME} or the whole path", "%s starts with ~", p)
 	default:
-		return d.resolve(text), true
+		return n.at.src.resolve(text), true
 	}
 	return "", false
 }

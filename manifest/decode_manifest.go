@@ -5,10 +5,14 @@ import "fmt"
 // The tables are never written.
 var manifestFields = []field[Manifest]{
 	{"name", func(d *decoder, p place, n *node, m *Manifest) { d.name(p, n, &m.Name) }},
+	{"include", func(d *decoder, p place, n *node, _ *Manifest) { d.needsRead(p, n) }},
+	{"env", func(d *decoder, p place, n *node, _ *Manifest) { d.env = d.environment(p, n) }},
+	{"env_file", func(d *decoder, p place, n *node, _ *Manifest) { d.needsRead(p, n) }},
 	{"categories", func(d *decoder, p place, n *node, m *Manifest) { m.Categories = d.categories(p, n) }},
 	{"services", func(d *decoder, p place, n *node, m *Manifest) { m.Services = d.services(p, n) }},
 	{"hooks", func(d *decoder, p place, n *node, m *Manifest) { m.Hooks = d.hooks(p, n) }},
 	{"capture", func(d *decoder, p place, n *node, m *Manifest) { m.Capture = d.capture(p, n) }},
+	{"on_failure", func(d *decoder, p place, n *node, m *Manifest) { d.onFailure(p, n, &m.OnFailure) }},
 }
 
 var categoryFields = []field[Category]{
@@ -34,7 +38,7 @@ func (d *decoder) services(p place, n *node) []Service {
 		c := servicePlace(e.key)
 		d.mark(c, e)
 		if d.isMapping(c, e, "write {command: …}") {
-			list = append(list, d.service(c, e.key, e.value))
+			list = append(list, d.serviceOrReplicas(c, e.key, e.value)...)
 		}
 	}
 	return list

@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -9,33 +10,38 @@ import (
 // The tables are never written.
 var serviceFields = []field[Service]{
 	{"command", func(d *decoder, p place, n *node, s *Service) { s.Command = d.command(p, n) }},
-	{"workdir", func(d *decoder, p place, n *node, s *Service) { d.workdir(p, n, &s.Workdir) }},
+	{"workdir", func(d *decoder, p place, n *node, s *Service) { d.file(p, n, &s.Workdir) }},
+	{"user", func(d *decoder, p place, n *node, s *Service) { d.account(p, n, &s.User) }},
+	{"group", func(d *decoder, p place, n *node, s *Service) { d.account(p, n, &s.Group) }},
 	{"env", func(d *decoder, p place, n *node, s *Service) { s.Env = d.environment(p, n) }},
+	{"env_file", func(d *decoder, p place, n *node, _ *Service) { d.needsRead(p, n) }},
 	{"category", func(d *decoder, p place, n *node, s *Service) { d.name(p, n, &s.Category) }},
 	{"priority", func(d *decoder, p place, n *node, s *Service) { d.integer(p, n, &s.Priority) }},
+	{"needs", func(d *decoder, p place, n *node, s *Service) { s.Needs = d.needs(p, n) }},
+	{"replicas", func(d *decoder, p place, n *node, _ *Service) { d.replicas(p, n) }},
+	{"disabled", func(d *decoder, p place, n *node, s *Service) { d.boolean(p, n, &s.Disabled) }},
+	{"detached", func(d *decoder, p place, n *node, s *Service) { d.boolean(p, n, &s.Detached) }},
 	{"terminal", func(d *decoder, p place, n *node, s *Service) { d.boolean(p, n, &s.Terminal) }},
+	{"stdin", func(d *decoder, p place, n *node, s *Service) { d.stdin(p, n, &s.Stdin) }},
+	{"umask", func(d *decoder, p place, n *node, s *Service) { s.Umask = d.umask(p, n) }},
+	{"nice", func(d *decoder, p place, n *node, s *Service) { s.Nice = d.nice(p, n) }},
+	{"limits", func(d *decoder, p place, n *node, s *Service) { s.Limits = d.limits(p, n) }},
 	{"ready", func(d *decoder, p place, n *node, s *Service) { s.Ready = d.ready(p, n) }},
+	{"probe", func(d *decoder, p place, n *node, s *Service) { s.Probe = d.probe(p, n) }},
 	{"restart", func(d *decoder, p place, n *node, s *Service) { d.restart(p, n, &s.Restart) }},
 	{"shutdown", func(d *decoder, p place, n *node, s *Service) { d.shutdown(p, n, &s.Shutdown) }},
+	{"log", func(d *decoder, p place, n *node, s *Service) { d.log(p, n, &s.Log) }},
 }
 
 var hookFields = []field[Hook]{
 	{"startup", func(d *decoder, p place, n *node, h *Hook) { h.Startup = d.command(p, n) }},
 	{"shutdown", func(d *decoder, p place, n *node, h *Hook) { h.Shutdown = d.command(p, n) }},
-	{"workdir", func(d *decoder, p place, n *node, h *Hook) { d.workdir(p, n, &h.Workdir) }},
+	{"workdir", func(d *decoder, p place, n *node, h *Hook) { d.file(p, n, &h.Workdir) }},
 	{"env", func(d *decoder, p place, n *node, h *Hook) { h.Env = d.environment(p, n) }},
+	{"env_file", func(d *decoder, p place, n *node, _ *Hook) { d.needsRead(p, n) }},
 	{"category", func(d *decoder, p place, n *node, h *Hook) { d.name(p, n, &h.Category) }},
 	{"priority", func(d *decoder, p place, n *node, h *Hook) { d.integer(p, n, &h.Priority) }},
 	{"timeout", func(d *decoder, p place, n *node, h *Hook) { d.duration(p, n, &h.Timeout) }},
-}
-
-var readyFields = []field[Ready]{
-	{"tcp", func(d *decoder, p place, n *node, r *Ready) { d.tcp(p, n, &r.TCP) }},
-	{"http", func(d *decoder, p place, n *node, r *Ready) { d.nonEmpty(p, n, &r.HTTP) }},
-	{"command", func(d *decoder, p place, n *node, r *Ready) { r.Command = d.command(p, n) }},
-	{"log", func(d *decoder, p place, n *node, r *Ready) { d.nonEmpty(p, n, &r.Log) }},
-	{"exit", func(d *decoder, p place, n *node, r *Ready) { d.exit(p, n, &r.Exit) }},
-	{"timeout", func(d *decoder, p place, n *node, r *Ready) { d.duration(p, n, &r.Timeout) }},
 }
 
 var restartFields = []field[Restart]{
@@ -43,21 +49,45 @@ var restartFields = []field[Restart]{
 	{"delay", func(d *decoder, p place, n *node, r *Restart) { d.duration(p, n, &r.Delay) }},
 	{"max_delay", func(d *decoder, p place, n *node, r *Restart) { d.duration(p, n, &r.MaxDelay) }},
 	{"reset_after", func(d *decoder, p place, n *node, r *Restart) { d.duration(p, n, &r.ResetAfter) }},
+	{"limit", func(d *decoder, p place, n *node, r *Restart) { d.integer(p, n, &r.Limit) }},
+	{"within", func(d *decoder, p place, n *node, r *Restart) { d.duration(p, n, &r.Within) }},
 }
 
 var shutdownFields = []field[Shutdown]{
+	{"command", func(d *decoder, p place, n *node, s *Shutdown) { s.Command = d.command(p, n) }},
 	{"signal", func(d *decoder, p place, n *node, s *Shutdown) { d.signal(p, n, &s.Signal) }},
 	{"grace", func(d *decoder, p place, n *node, s *Shutdown) { d.duration(p, n, &s.Grace) }},
+}
+
+// serviceOrReplicas is one service of the file, or as many as it has replicas.
+// Each is decoded by itself: they differ in ${SEANCE_REPLICA}.
+func (d *decoder) serviceOrReplicas(p place, name string, n *node) []Service {
+	count := d.replicaCount(n)
+	if count == 0 {
+		return []Service{d.service(p, name, n)}
+	}
+	list := make([]Service, 0, count)
+	before := d.found
+	for i := 1; i <= count && d.found == before; i++ {
+		d.replica = i
+		s := d.service(p, fmt.Sprintf("%s-%d", name, i), n)
+		s.Of, s.Replica = name, i
+		list = append(list, s)
+	}
+	d.replica = 0
+	return list
 }
 
 func (d *decoder) service(p place, name string, n *node) Service {
 	s := Service{
 		Name:     name,
-		Workdir:  d.resolve("."),
+		Workdir:  n.at.src.resolve("."),
 		Category: DefaultCategory,
 		Priority: DefaultPriority,
+		Stdin:    StdinNull,
 		Restart:  defaultRestart(),
 		Shutdown: Shutdown{Signal: "TERM", Grace: DefaultGrace},
+		Log:      Log{Size: DefaultLogSize, Count: DefaultLogCount, Format: LogCRI},
 	}
 	decodeFields(d, p, n, "", serviceFields, &s)
 	return s
@@ -66,7 +96,7 @@ func (d *decoder) service(p place, name string, n *node) Service {
 func (d *decoder) hook(p place, name string, n *node) Hook {
 	h := Hook{
 		Name:     name,
-		Workdir:  d.resolve("."),
+		Workdir:  n.at.src.resolve("."),
 		Category: DefaultCategory,
 		Priority: DefaultPriority,
 		Timeout:  DefaultHookTimeout,
@@ -75,52 +105,57 @@ func (d *decoder) hook(p place, name string, n *node) Hook {
 	return h
 }
 
-func (d *decoder) workdir(p place, n *node, v *string) {
-	if path, ok := d.path(p, n); ok {
-		*v = path
+// replicaCount is how many replicas a service has, 0 when it has no such key or
+// none that is right: that is reported when the key's turn comes.
+func (d *decoder) replicaCount(n *node) int {
+	value := n.get("replicas")
+	if value == nil || !value.isScalar() {
+		return 0
+	}
+	text := value.text
+	if value.kind == kindString && !value.literal {
+		x := &expander{lookup: d.variable}
+		text, _ = x.expand(text)
+	}
+	count, err := strconv.Atoi(text)
+	if err != nil || count < 1 || count > maxReplicas {
+		return 0
+	}
+	return count
+}
+
+func (d *decoder) replicas(p place, n *node) {
+	before, count := d.found, 0
+	d.integer(p, n, &count)
+	switch {
+	case d.found > before:
+	case count == 0:
+		d.fail(p, d.position(p, n), "write disabled: true to have none run", "%s must be from 1 to %d, not 0", p, maxReplicas)
+	case count < 1 || count > maxReplicas:
+		d.fail(p, d.position(p, n), "", "%s must be from 1 to %d, not %d", p, maxReplicas, count)
 	}
 }
 
-func (d *decoder) ready(p place, n *node) *Ready {
-	r := &Ready{Timeout: DefaultReadyTimeout}
-	decodeFields(d, p, n, "write {tcp: 127.0.0.1:PORT}, or one of http, command, log, exit", readyFields, r)
-	return r
-}
-
-// refused stands for a value that was reported already: that it is given counts
-// in what contradicts what.
-const refused = "refused"
-
-func (d *decoder) nonEmpty(p place, n *node, v *string) {
-	*v = refused
-	switch text, ok := d.text(p, n); {
-	case !ok:
-	case text == "":
-		d.fail(p, n.at, "", "%s is empty", p)
-	default:
-		*v = text
+func (d *decoder) needs(p place, n *node) []string {
+	if n.kind != kindList {
+		hint := ""
+		if n.kind == kindString {
+			hint = fmt.Sprintf("write [%s]", n.text)
+		}
+		d.wrongType(p, n, "a list of services", hint)
+		return nil
 	}
-}
-
-func (d *decoder) tcp(p place, n *node, v *string) {
-	*v = refused
-	switch n.kind {
-	case kindNumber:
-		d.wrongType(p, n, "host:port", "write 127.0.0.1:"+n.text)
-	case kindList:
-		d.wrongType(p, n, "host:port", `"quote" an address in brackets`)
-	default:
-		d.nonEmpty(p, n, v)
+	list := make([]string, 0, len(n.items))
+	for i, item := range n.items {
+		var name string
+		c := p.item(i)
+		d.at[c.path] = item.at
+		if d.name(c, item, &name); name != "" {
+			list = append(list, name)
+			d.at[needPlace(p, name).path] = item.at
+		}
 	}
-}
-
-func (d *decoder) exit(p place, n *node, v *bool) {
-	faults := len(d.errs)
-	d.boolean(p, n, v)
-	if len(d.errs) == faults && !*v {
-		d.fail(p, n.at, "remove the key", "%s can only be true", p)
-	}
-	*v = true
+	return list
 }
 
 func defaultRestart() Restart {
@@ -129,6 +164,7 @@ func defaultRestart() Restart {
 		Delay:      DefaultRestartDelay,
 		MaxDelay:   DefaultRestartMaxDelay,
 		ResetAfter: DefaultRestartResetAfter,
+		Within:     DefaultRestartWithin,
 	}
 }
 
@@ -156,20 +192,22 @@ func (d *decoder) restart(p place, n *node, v *Restart) {
 func (d *decoder) policy(p place, n *node, v *RestartPolicy) {
 	switch {
 	case n.kind == kindString:
-		*v = RestartPolicy(n.text)
+		if text, ok := d.expand(p, n); ok {
+			*v = RestartPolicy(text)
+		}
 	case n.kind == kindBool && strings.EqualFold(n.text, "false"):
 		d.wrongType(p, n, "no, on-failure or always", "write no")
 	case n.kind == kindBool:
 		d.wrongType(p, n, "no, on-failure or always", "write always")
 	default:
-		d.wrongType(p, n, "no, on-failure or always", "or a mapping with policy, delay, max_delay, reset_after")
+		d.wrongType(p, n, "no, on-failure or always", "or a mapping with policy, delay, max_delay and more")
 	}
 }
 
 func (d *decoder) shutdown(p place, n *node, v *Shutdown) {
 	hint := "write {signal: TERM, grace: 10s}"
 	if n.kind == kindString || n.kind == kindList {
-		hint += "; a command to run at shut-down is a hook"
+		hint = "write {signal: TERM, grace: 10s}, or {command: …}"
 	}
 	decodeFields(d, p, n, hint, shutdownFields, v)
 }
@@ -182,5 +220,11 @@ func (d *decoder) signal(p place, n *node, v *string) {
 	}
 	if text, ok := d.text(p, n); ok {
 		*v = strings.TrimPrefix(text, "SIG")
+	}
+}
+
+func (d *decoder) onFailure(p place, n *node, v *OnFailure) {
+	if text, ok := d.text(p, n); ok {
+		*v = OnFailure(text)
 	}
 }

@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
 	"strings"
 	"time"
@@ -31,7 +32,9 @@ func (d *decoder) arguments(p place, n *node) []string {
 			d.fail(p, item.at, `an argument is a string; the empty one is written ""`, "argument %d in %s must be a string, not %s", i, p, item.describe())
 			continue
 		}
-		argv = append(argv, item.text)
+		if text, ok := d.scalar(p.item(i), item); ok {
+			argv = append(argv, text)
+		}
 	}
 	return argv
 }
@@ -47,9 +50,40 @@ func (d *decoder) environment(p place, n *node) map[string]string {
 			d.fail(c, e.at, `the empty value is written ""`, "%s must be a string, not %s", c, e.value.describe())
 			continue
 		}
-		env[e.key] = e.value.text
+		if text, ok := d.scalar(c, e.value); ok {
+			env[e.key] = text
+		}
 	}
 	return env
+}
+
+// commonEnv gives services and hooks the manifest's own variables; theirs win.
+func (d *decoder) commonEnv(m *Manifest) {
+	if len(d.env) == 0 {
+		return
+	}
+	for i := range m.Services {
+		m.Services[i].Env = merged(d.env, m.Services[i].Env)
+	}
+	for i := range m.Hooks {
+		m.Hooks[i].Env = merged(d.env, m.Hooks[i].Env)
+	}
+}
+
+func merged(base, own map[string]string) map[string]string {
+	env := make(map[string]string, len(base)+len(own))
+	maps.Copy(env, base)
+	maps.Copy(env, own)
+	return env
+}
+
+// scalar takes any scalar as it is written, but for the expressions of a
+// string.
+func (d *decoder) scalar(p place, n *node) (string, bool) {
+	if n.kind == kindString {
+		return d.expand(p, n)
+	}
+	return n.text, true
 }
 
 // durationPattern is what durations look like: a part of what

@@ -49,7 +49,9 @@ func TestDocumentedKeys(t *testing.T) {
 		"Services":     fieldKeys(serviceFields),
 		"Ready":        fieldKeys(readyFields),
 		"Restart":      fieldKeys(restartFields),
+		"Probe":        fieldKeys(probeFields),
 		"Shutdown":     fieldKeys(shutdownFields),
+		"Log":          fieldKeys(logFields),
 		"Hooks":        fieldKeys(hookFields),
 	}
 	for heading, keys := range want {
@@ -83,7 +85,7 @@ func TestDocumentedDefaults(t *testing.T) {
 	}
 	const plain = `
 services:
-  web: {command: x, ready: {log: x}}
+  web: {command: x, ready: {log: x}, probe: {command: x}}
 hooks:
   warm: {startup: x}`
 	explicit := `
@@ -94,8 +96,13 @@ services:
     ` + value("Services", "category") + `
     ` + value("Services", "priority") + `
     ` + value("Services", "terminal") + `
+    ` + value("Services", "disabled") + `
+    ` + value("Services", "detached") + `
+    ` + value("Services", "stdin") + `
+    probe: {command: x, ` + value("Probe", "interval") + `, ` + value("Probe", "timeout") + `, ` + value("Probe", "failures") + `}
+    log: {` + value("Log", "size") + `, ` + value("Log", "count") + `, ` + value("Log", "format") + `}
     ready: {log: x, ` + value("Ready", "timeout") + `}
-    restart: {` + value("Restart", "policy") + `, ` + value("Restart", "delay") + `, ` + value("Restart", "max_delay") + `, ` + value("Restart", "reset_after") + `}
+    restart: {` + value("Restart", "policy") + `, ` + value("Restart", "delay") + `, ` + value("Restart", "max_delay") + `, ` + value("Restart", "reset_after") + `, ` + value("Restart", "limit") + `, ` + value("Restart", "within") + `}
     shutdown: {` + value("Shutdown", "signal") + `, ` + value("Shutdown", "grace") + `}
 hooks:
   warm:
@@ -103,7 +110,8 @@ hooks:
     ` + value("Hooks", "workdir") + `
     ` + value("Hooks", "category") + `
     ` + value("Hooks", "priority") + `
-    ` + value("Hooks", "timeout")
+    ` + value("Hooks", "timeout") + `
+` + value("The manifest", "on_failure")
 	a, b := mustParse(t, "/srv/x/seance.yaml", plain), mustParse(t, "/srv/x/seance.yaml", explicit)
 	equalValues(t, b, a)
 	if got := value("Services", "restart"); got != "restart: "+string(a.Services[0].Restart.Policy) {

@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -19,6 +20,8 @@ type Error struct {
 	Msg, Hint string
 	// Source is the offending line without its end.
 	Source string
+
+	order int // of the file among those of the manifest
 }
 
 // Error gives one line "file:line:column: message; hint", followed by the
@@ -50,8 +53,8 @@ func (e *Error) position() string {
 	return fmt.Sprintf("%s:%d:%d: ", file, e.Line, e.Column)
 }
 
-// Errors is every mistake of a manifest, in the order of the text. It is never
-// empty when it is returned as an error.
+// Errors is every mistake of a manifest, in the order of the text, one file
+// after the other. It is never empty when it is returned as an error.
 type Errors []*Error
 
 // Error gives the mistakes one after the other.
@@ -76,10 +79,7 @@ func (es Errors) Unwrap() []error {
 // alias makes one place be decoded more than once.
 func (es Errors) sorted() Errors {
 	slices.SortStableFunc(es, func(a, b *Error) int {
-		if a.Line != b.Line {
-			return a.Line - b.Line
-		}
-		return a.Column - b.Column
+		return cmp.Or(a.order-b.order, a.Line-b.Line, a.Column-b.Column)
 	})
 	return slices.CompactFunc(es, func(a, b *Error) bool { return *a == *b })
 }

@@ -38,7 +38,14 @@ var foreignKeys = []struct {
 	{[]string{"healthcheck", "readiness_probe", "readiness"}, "ready", `in seance.yaml it is "ready"`},
 	{[]string{"availability", "autorestart", "startretries"}, "restart", `in seance.yaml it is "restart"`},
 	{[]string{"stop_signal", "stopsignal", "stop_grace_period", "stopwaitsecs"}, "shutdown", `in seance.yaml it is "shutdown"`},
+	{[]string{"depends_on", "after", "requires", "wants"}, "needs", `in seance.yaml it is "needs"`},
 	{[]string{"depends_on", "after", "before", "requires"}, "priority", `what starts first has another "category" or a lower "priority"`},
+	{[]string{"liveness_probe", "liveness"}, "probe", `in seance.yaml it is "probe"`},
+	{[]string{"scale", "numprocs", "instances"}, "replicas", `in seance.yaml it is "replicas"`},
+	{[]string{"ulimits", "rlimits", "ulimit"}, "limits", `in seance.yaml it is "limits"`},
+	{[]string{"uid"}, "user", `in seance.yaml it is "user"`},
+	{[]string{"gid"}, "group", `in seance.yaml it is "group"`},
+	{[]string{"log_location", "log_configuration", "logging", "stdout_logfile", "logfile"}, "log", `in seance.yaml it is "log"`},
 }
 
 // nestedKeys are read only. An entry holds where the key named where is known
@@ -47,8 +54,11 @@ var nestedKeys = []struct {
 	parent, where string
 	keys          []string
 }{
-	{"services", "hooks", []string{"command", "workdir", "env", "category", "priority", "terminal", "ready", "restart", "shutdown"}},
-	{"ready", "restart", []string{"tcp", "http", "log", "exit", "timeout"}},
-	{"restart", "ready", []string{"policy", "delay", "max_delay", "reset_after"}},
+	{"services", "hooks", []string{"command", "workdir", "user", "group", "category", "priority", "needs", "replicas", "terminal", "limits", "ready", "probe", "restart", "shutdown", "log"}},
+	{"ready", "restart", []string{"tcp", "http", "notify", "exit", "timeout"}},
+	{"restart", "ready", []string{"policy", "delay", "max_delay", "reset_after", "limit", "within"}},
 	{"shutdown", "restart", []string{"signal", "grace"}},
+	{"probe", "ready", []string{"interval", "failures"}},
+	{"log", "ready", []string{"file", "size", "count", "format"}},
+	{"limits", "ready", limitNames()},
 }

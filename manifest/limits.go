@@ -18,6 +18,13 @@ const (
 	// maxListed bounds the lists that are checked each against each: categories
 	// and captured folders.
 	maxListed = 256
+	// maxReplicas bounds the replicas of one service, maxServices the services of
+	// a manifest with all their replicas.
+	maxReplicas = 1000
+	maxServices = 10_000
+	// maxNeeds bounds the needs of all services together, each replica of both
+	// counted.
+	maxNeeds = 200_000
 	// maxMistakes bounds what is reported of one text.
 	maxMistakes = 200
 	// MaxNameLength is the longest name of an image, a service, a hook or a

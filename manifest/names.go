@@ -53,7 +53,7 @@ func isReserved(name string) bool { return name == "link" || name == "logs" }
 
 // isReservedEnv reports whether seance itself sets this variable.
 func isReservedEnv(name string) bool {
-	return name == "SEANCE_BOOTING" || name == "SEANCE_QUITTING"
+	return name == "SEANCE_BOOTING" || name == "SEANCE_QUITTING" || name == varReplica
 }
 
 // signalNames are the signals of signal(7) that can end a program, without SIG.

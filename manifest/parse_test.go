@@ -65,7 +65,9 @@ func TestParseTakesEveryValue(t *testing.T) {
 			Priority: -5,
 			Terminal: true,
 			Ready:    &Ready{TCP: "localhost:7001", Timeout: 90 * time.Second},
-			Restart:  Restart{Policy: RestartAlways, Delay: time.Second, MaxDelay: 5 * time.Second, ResetAfter: time.Hour},
+			Restart:  Restart{Policy: RestartAlways, Delay: time.Second, MaxDelay: 5 * time.Second, ResetAfter: time.Hour, Within: time.Minute},
+			Stdin:    StdinNull,
+			Log:      Log{Size: 50 << 20, Count: 4, Format: LogCRI},
 			Shutdown: Shutdown{Signal: "INT"},
 		}, {
 			Name:     "web",
@@ -73,7 +75,9 @@ func TestParseTakesEveryValue(t *testing.T) {
 			Workdir:  "/home/u/Shop",
 			Category: "user",
 			Priority: 100,
-			Restart:  Restart{Policy: RestartOnFailure, Delay: 500 * time.Millisecond, MaxDelay: 30 * time.Second, ResetAfter: 10 * time.Second},
+			Restart:  Restart{Policy: RestartOnFailure, Delay: 500 * time.Millisecond, MaxDelay: 30 * time.Second, ResetAfter: 10 * time.Second, Within: time.Minute},
+			Stdin:    StdinNull,
+			Log:      Log{Size: 50 << 20, Count: 4, Format: LogCRI},
 			Shutdown: Shutdown{Signal: "TERM", Grace: 10 * time.Second},
 		}},
 		Hooks: []Hook{{
@@ -85,7 +89,8 @@ func TestParseTakesEveryValue(t *testing.T) {
 			Priority: 100,
 			Timeout:  1500 * time.Millisecond,
 		}},
-		Capture: []string{"/home/u/Shop/data", "/var/lib/shop"},
+		Capture:   []string{"/home/u/Shop/data", "/var/lib/shop"},
+		OnFailure: GoOn,
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
@@ -116,12 +121,12 @@ func TestParseReady(t *testing.T) {
 func TestParseRestart(t *testing.T) {
 	const ms, s = time.Millisecond, time.Second
 	for src, want := range map[string]Restart{
-		`no`:                {Policy: RestartNo, Delay: 500 * ms, MaxDelay: 30 * s, ResetAfter: 10 * s},
-		`always`:            {Policy: RestartAlways, Delay: 500 * ms, MaxDelay: 30 * s, ResetAfter: 10 * s},
-		`{}`:                {Policy: RestartOnFailure, Delay: 500 * ms, MaxDelay: 30 * s, ResetAfter: 10 * s},
-		`{delay: 60s}`:      {Policy: RestartOnFailure, Delay: 60 * s, MaxDelay: 60 * s, ResetAfter: 10 * s},
-		`{max_delay: 10ms}`: {Policy: RestartOnFailure, Delay: 10 * ms, MaxDelay: 10 * ms, ResetAfter: 10 * s},
-		`{delay: 0s}`:       {Policy: RestartOnFailure, Delay: 0, MaxDelay: 30 * s, ResetAfter: 10 * s},
+		`no`:                {Policy: RestartNo, Delay: 500 * ms, MaxDelay: 30 * s, ResetAfter: 10 * s, Within: 60 * s},
+		`always`:            {Policy: RestartAlways, Delay: 500 * ms, MaxDelay: 30 * s, ResetAfter: 10 * s, Within: 60 * s},
+		`{}`:                {Policy: RestartOnFailure, Delay: 500 * ms, MaxDelay: 30 * s, ResetAfter: 10 * s, Within: 60 * s},
+		`{delay: 60s}`:      {Policy: RestartOnFailure, Delay: 60 * s, MaxDelay: 60 * s, ResetAfter: 10 * s, Within: 60 * s},
+		`{max_delay: 10ms}`: {Policy: RestartOnFailure, Delay: 10 * ms, MaxDelay: 10 * ms, ResetAfter: 10 * s, Within: 60 * s},
+		`{delay: 0s}`:       {Policy: RestartOnFailure, Delay: 0, MaxDelay: 30 * s, ResetAfter: 10 * s, Within: 60 * s},
 	} {
 		m := mustParse(t, "", "services: {a: {command: x, restart: "+src+"}}")
 		if got := m.Services[0].Restart; got != want {
@@ -158,21 +163,6 @@ services:
 	m.Services[0].Env["A"] = "changed"
 	if m.Services[1].Env["A"] != "one" {
 		t.Error("services share a map")
-	}
-}
-
-// TestDollarIsUntouched: variables are the shell's.
-func TestDollarIsUntouched(t *testing.T) {
-	const text = `a $HOME ${X:-$Y} $$ $(id) \$`
-	m := mustParse(t, "", `services: {a: {command: '`+text+`', env: {E: '`+text+`'}, workdir: $HOME/x}, b: {command: ['`+text+`']}}`)
-	got := []string{m.Services[0].Command[2], m.Services[0].Env["E"], m.Services[1].Command[0]}
-	for _, g := range got {
-		if g != text {
-			t.Errorf("got %q, want %q", g, text)
-		}
-	}
-	if got := m.Services[0].Workdir; got != "$HOME/x" {
-		t.Errorf("workdir = %q", got)
 	}
 }
 

@@ -99,12 +99,14 @@ func parse(display, path string, src []byte) (*Manifest, error) {
 		return nil, Errors{e}
 	}
 	d := &decoder{src: s, at: map[string]pos{"": root.at}, faulty: map[string]bool{}}
-	m := &Manifest{Path: path, Source: bytes.Clone(src), Name: fallbackName}
+	m := &Manifest{Path: path, Source: bytes.Clone(src), Name: fallbackName, OnFailure: GoOn}
 	if path != "" {
-		d.dir = filepath.Dir(path)
-		m.Name = makeName(filepath.Base(d.dir))
+		s.dir = filepath.Dir(path)
+		m.Name = makeName(filepath.Base(s.dir))
 	}
 	decodeFields(d, place{}, root, exampleHint, manifestFields, m)
+	expandNeeds(m.Services)
+	d.commonEnv(m)
 	check(m, d.report)
 	if err := d.mistakes(); err != nil {
 		return nil, err

@@ -99,6 +99,8 @@ func (s jsonSchema) hasType(arg, v any) string {
 			is = name == "array"
 		case map[string]any:
 			is = name == "object"
+		case nil:
+			is = name == "null"
 		}
 		if is {
 			return ""
@@ -302,8 +304,20 @@ func TestSchemaRefusesEach(t *testing.T) {
 		fmt.Sprintf(service, "ready: {tcp: 80}"), fmt.Sprintf(service, "ready: {tcp: localhost}"), fmt.Sprintf(service, "ready: {http: localhost}"),
 		fmt.Sprintf(service, "ready: {log: ''}"), fmt.Sprintf(service, "ready: {exit: true, timeout: 5}"), fmt.Sprintf(service, "ready: {exit: true, tiemout: 5s}"),
 		fmt.Sprintf(service, "restart: never"), fmt.Sprintf(service, "restart: {policy: never}"), fmt.Sprintf(service, "restart: {delay: 5}"),
-		fmt.Sprintf(service, "restart: {max_delay: 5 s}"), fmt.Sprintf(service, "restart: {reset_after: -5s}"), fmt.Sprintf(service, "restart: {limit: 5}"),
-		fmt.Sprintf(service, "shutdown: TERM"), fmt.Sprintf(service, "shutdown: {signal: STOP}"), fmt.Sprintf(service, "shutdown: {grace: 1d}"), fmt.Sprintf(service, "shutdown: {command: x}"),
+		fmt.Sprintf(service, "restart: {max_delay: 5 s}"), fmt.Sprintf(service, "restart: {reset_after: -5s}"), fmt.Sprintf(service, "restart: {limit: -5}"), fmt.Sprintf(service, "restart: {within: 5}"),
+		fmt.Sprintf(service, "shutdown: TERM"), fmt.Sprintf(service, "shutdown: {signal: STOP}"), fmt.Sprintf(service, "shutdown: {grace: 1d}"), fmt.Sprintf(service, "shutdown: {command: ''}"),
+		fmt.Sprintf(service, "user: ''"), fmt.Sprintf(service, "user: 'a:b'"), fmt.Sprintf(service, "group: [a]"), fmt.Sprintf(service, "group: 4294967295"),
+		fmt.Sprintf(service, "needs: b"), fmt.Sprintf(service, "needs: [B]"), fmt.Sprintf(service, "replicas: 0"), fmt.Sprintf(service, "replicas: 1001"), fmt.Sprintf(service, "replicas: '2'"),
+		fmt.Sprintf(service, "disabled: yes"), fmt.Sprintf(service, "detached: 1"), fmt.Sprintf(service, "stdin: ''"), fmt.Sprintf(service, "stdin: 0"),
+		fmt.Sprintf(service, "umask: '22'"), fmt.Sprintf(service, "umask: '088'"), fmt.Sprintf(service, "umask: []"), fmt.Sprintf(service, "nice: 20"), fmt.Sprintf(service, "nice: '5'"),
+		fmt.Sprintf(service, "limits: []"), fmt.Sprintf(service, "limits: {files: 5}"), fmt.Sprintf(service, "limits: {nofile: many}"), fmt.Sprintf(service, "limits: {nofile: -1}"),
+		fmt.Sprintf(service, "limits: {nofile: {soft: 1}}"), fmt.Sprintf(service, "limits: {nofile: {soft: 1, hard: 2, max: 3}}"),
+		fmt.Sprintf(service, "ready: {notify: false}"), fmt.Sprintf(service, "ready: {http: 'http://x', status: 99}"), fmt.Sprintf(service, "ready: {http: 'http://x', status: []}"),
+		fmt.Sprintf(service, "probe: {}"), fmt.Sprintf(service, "probe: x"), fmt.Sprintf(service, "probe: {tcp: 'x:1', command: x}"), fmt.Sprintf(service, "probe: {log: x}"),
+		fmt.Sprintf(service, "probe: {command: x, failures: 0}"), fmt.Sprintf(service, "probe: {command: x, interval: 5}"), fmt.Sprintf(service, "probe: {http: 'http://x', status: [600]}"),
+		fmt.Sprintf(service, "log: x.log"), fmt.Sprintf(service, "log: {file: ''}"), fmt.Sprintf(service, "log: {size: 10kB}"), fmt.Sprintf(service, "log: {size: 0}"), fmt.Sprintf(service, "log: {count: 0}"), fmt.Sprintf(service, "log: {format: xml}"),
+		fmt.Sprintf(service, "env: {SEANCE_REPLICA: 1}"), fmt.Sprintf(service, "env_file: ''"), fmt.Sprintf(service, "env_file: {}"),
+		"include: ''\nservices: {a: {command: x}}", "env: []\nservices: {a: {command: x}}", "env_file: [5]\nservices: {a: {command: x}}", "on_failure: stop\nservices: {a: {command: x}}",
 		"hooks: {a: {}}", "hooks: {a: {startup: ''}}", "hooks: {a: {startup: x, timeout: 5}}", "hooks: {a: {startup: x, ready: {exit: true}}}",
 		"hooks: {logs: {startup: x}}", "hooks: {a: {startup: x, workdir: ''}}", "hooks: {a: {startup: x, env: 5}}", "hooks: {a: {startup: x, category: A}}", "hooks: {a: {startup: x, priority: x}}",
 		"categories: {}\nservices: {a: {command: x}}", "categories: [{after: gui}]\nservices: {a: {command: x}}", "categories: [{name: user}]\nservices: {a: {command: x}}",
@@ -320,7 +334,7 @@ func TestSchemaRefusesEach(t *testing.T) {
 }
 
 func TestSchemaTakesWhatParseTakes(t *testing.T) {
-	for _, src := range []string{shop, string(manyServices(3)), "x-y: [1]\nhooks: {a: {shutdown: x}}"} {
+	for _, src := range []string{shop, everything, string(manyServices(3)), "x-y: [1]\nhooks: {a: {shutdown: x}}", expressions} {
 		mustParse(t, "", src)
 		if why := schemaRefuses(t, []byte(src)); why != "" {
 			t.Errorf("the schema refuses %s: %s", src, why)
@@ -344,6 +358,9 @@ func TestSchemaKeys(t *testing.T) {
 		"ready":    {defs["ready"], fieldKeys(readyFields)},
 		"restart":  {restart, fieldKeys(restartFields)},
 		"shutdown": {defs["shutdown"], fieldKeys(shutdownFields)},
+		"probe":    {defs["probe"], fieldKeys(probeFields)},
+		"log":      {defs["log"], fieldKeys(logFields)},
+		"limit":    {defs["limit"].(map[string]any)["anyOf"].([]any)[1], fieldKeys(limitFields)},
 	} {
 		got := slices.Sorted(maps.Keys(c.schema.(map[string]any)["properties"].(map[string]any)))
 		if want := slices.Sorted(slices.Values(c.keys)); !slices.Equal(got, want) {
@@ -358,22 +375,32 @@ func TestSchemaConstants(t *testing.T) {
 	at := func(path ...string) any {
 		var v any = root
 		for _, key := range path {
+			if i, err := strconv.Atoi(key); err == nil {
+				v = v.([]any)[i]
+				continue
+			}
 			v = v.(map[string]any)[key]
 		}
 		return v
 	}
 	words := func(v any) string { return fmt.Sprint(v) }
 	for name, c := range map[string]struct{ got, want any }{
-		"name":        {at("$defs", "name", "pattern"), namePattern},
-		"name length": {at("$defs", "name", "maxLength"), float64(MaxNameLength)},
-		"duration":    {at("$defs", "duration", "pattern"), durationPattern},
-		"signal":      {at("$defs", "shutdown", "properties", "signal", "pattern"), "^(SIG)?(" + strings.Join(signalNames(), "|") + ")$"},
-		"minimum":     {at("$defs", "priority", "minimum"), float64(-MaxPriority)},
-		"maximum":     {at("$defs", "priority", "maximum"), float64(MaxPriority)},
+		"name":        {at("$defs", "plainName", "pattern"), namePattern},
+		"name length": {at("$defs", "plainName", "maxLength"), float64(MaxNameLength)},
+		"duration":    {at("$defs", "duration", "anyOf", "0", "pattern"), durationPattern},
+		"signal":      {at("$defs", "signal", "pattern"), "^(SIG)?(" + strings.Join(signalNames(), "|") + ")$"},
+		"minimum":     {at("$defs", "priority", "anyOf", "0", "minimum"), float64(-MaxPriority)},
+		"maximum":     {at("$defs", "priority", "anyOf", "0", "maximum"), float64(MaxPriority)},
 		"categories":  {words(at("$defs", "category", "properties", "name", "not", "enum")), words(defaultCategories())},
 		"lists":       {at("properties", "categories", "maxItems"), float64(maxListed)},
 		"folders":     {at("properties", "capture", "maxItems"), float64(maxListed)},
-		"policies":    {words(at("$defs", "restartPolicy", "enum")), words([]RestartPolicy{RestartNo, RestartOnFailure, RestartAlways})},
+		"size":        {at("$defs", "size", "anyOf", "1", "pattern"), sizePattern},
+		"umask":       {at("$defs", "service", "properties", "umask", "anyOf", "1", "pattern"), umaskPattern},
+		"replicas":    {at("$defs", "service", "properties", "replicas", "anyOf", "0", "maximum"), float64(maxReplicas)},
+		"limits":      {words(at("$defs", "service", "properties", "limits", "propertyNames", "enum")), words(limitNames())},
+		"formats":     {words(at("$defs", "log", "properties", "format", "anyOf", "0", "enum")), words([]LogFormat{LogCRI, LogJSON, LogPlain})},
+		"on_failure":  {words(at("properties", "on_failure", "anyOf", "0", "enum")), words([]OnFailure{GoOn, RollBack})},
+		"policies":    {words(at("$defs", "restartPolicy", "anyOf", "0", "enum")), words([]RestartPolicy{RestartNo, RestartOnFailure, RestartAlways})},
 	} {
 		if c.got != c.want {
 			t.Errorf("%s: the schema has %v, the code %v", name, c.got, c.want)

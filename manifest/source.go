@@ -8,18 +8,22 @@ import (
 )
 
 // pos is a place in the text; both count from 1, column in characters. text is
-// the first line of a plain scalar, for locate; most places have none.
+// the first line of a plain scalar, for locate; most places have none. src is
+// the file, nil while that goes without saying.
 type pos struct {
 	line, column int
 	text         string
+	src          *source
 }
 
 func newPos(line, column int) pos { return pos{line: line, column: column} }
 
-// source is a manifest's text with the line ends of every system made "\n" and
+// source is a file's text with the line ends of every system made "\n" and
 // without a byte order mark.
 type source struct {
-	file  string
+	file  string // as it is shown
+	dir   string // what is relative in it starts here; "" if unknown
+	order int    // counts the files of one manifest, in the order of reading
 	text  string
 	lines []string
 }
@@ -64,7 +68,7 @@ func (s *source) checkCharacters() *Error {
 
 func (s *source) errorAt(at pos, msg, hint string) *Error {
 	at = s.locate(at)
-	e := &Error{File: s.file, Line: at.line, Column: at.column, Msg: msg, Hint: hint}
+	e := &Error{order: s.order, File: s.file, Line: at.line, Column: at.column, Msg: msg, Hint: hint}
 	if at.line <= len(s.lines) {
 		e.Source = s.lines[at.line-1]
 	}
@@ -85,6 +89,22 @@ func (s *source) clamp(at pos) pos {
 		at.column = 1
 	}
 	at.column = max(at.column, 1)
+	return at
+}
+
+// find is where a part of a value stands, or where the value does when that
+// cannot be told: escapes and folded lines look different in the text.
+func (s *source) find(at pos, part string) pos {
+	first, _, _ := strings.Cut(part, "\n")
+	here := s.locate(at)
+	offset := byteOffset(s.lines[here.line-1], here.column)
+	for i := here.line - 1; i < len(s.lines); i++ {
+		line := s.lines[i]
+		if j := strings.Index(line[min(offset, len(line)):], first); j >= 0 {
+			return pos{line: i + 1, column: utf8.RuneCountInString(line[:offset+j]) + 1, src: s}
+		}
+		offset = 0
+	}
 	return at
 }
 

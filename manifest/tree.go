@@ -20,11 +20,13 @@ const (
 // node is a YAML value with aliases and merge keys resolved. Aliases share
 // their node, so the tree is a graph without cycles.
 type node struct {
-	kind  kind
-	at    pos
-	text  string // of a scalar; of numbers, booleans and null as written
-	items []*node
-	pairs []pair
+	kind kind
+	at   pos
+	text string // of a scalar; of numbers, booleans and null as written
+	// literal strings hold no expressions: they are not from YAML.
+	literal bool
+	items   []*node
+	pairs   []pair
 	// size counts this value and all below it, aliases expanded.
 	size int
 }
@@ -53,6 +55,18 @@ func (n *node) describe() string {
 		return "a mapping"
 	}
 }
+
+// get is the value of a mapping's key, nil if it has none.
+func (n *node) get(key string) *node {
+	for i := range n.pairs {
+		if n.pairs[i].key == key {
+			return n.pairs[i].value
+		}
+	}
+	return nil
+}
+
+func (n *node) has(key string) bool { return n.get(key) != nil }
 
 func (n *node) isScalar() bool { return n.kind <= kindString }
 

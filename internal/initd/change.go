@@ -88,7 +88,7 @@ func checkHook(h manifest.Hook) error {
 		return fmt.Errorf("the working directory %q is not an absolute path", h.Workdir)
 	}
 	h.Category = manifest.DefaultCategory
-	return inWords((&manifest.Manifest{Name: "image", Hooks: []manifest.Hook{h}}).Validate())
+	return inWords((&manifest.Manifest{Name: "image", Hooks: []manifest.Hook{h}, OnFailure: manifest.GoOn}).Validate())
 }
 
 // checkCategory applies a manifest's rules to the name of a category.
@@ -99,6 +99,7 @@ func checkCategory(name string) error {
 	}
 	return inWords((&manifest.Manifest{
 		Name: "image", Hooks: []manifest.Hook{h}, Categories: []manifest.Category{{Name: name}},
+		OnFailure: manifest.GoOn,
 	}).Validate())
 }
 
