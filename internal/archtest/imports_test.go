@@ -39,8 +39,9 @@ var rules = []rule{
 	{pkg: "internal/link", ours: []string{"api"}},
 	{pkg: "internal/serve", ours: []string{"process", "api", "internal/link"}},
 	{pkg: "internal/supervise", ours: []string{"process", "session", "manifest", "internal/linux/...", "internal/logfile"}},
-	{pkg: "internal/initd", ours: []string{"process", "session", "manifest", "api", "internal/supervise", "internal/link", "internal/serve", "internal/linux/...", "internal/logfile"}},
-	{pkg: "internal/monitor", ours: []string{"process", "manifest", "image", "api", "internal/criu", "internal/link", "internal/serve", "internal/linux/...", "internal/logfile", "internal/program", "internal/version"}},
+	{pkg: "internal/live", ours: []string{"api", "internal/link", "internal/linux/..."}},
+	{pkg: "internal/initd", ours: []string{"process", "session", "manifest", "api", "internal/supervise", "internal/link", "internal/live", "internal/serve", "internal/linux/...", "internal/logfile"}},
+	{pkg: "internal/monitor", ours: []string{"process", "manifest", "image", "api", "internal/criu", "internal/link", "internal/live", "internal/serve", "internal/linux/...", "internal/logfile", "internal/program", "internal/version"}},
 	// The command reads the logs of an image that is gone by itself, and
 	// removes the network lock of a saved one: there is nobody left to ask. It
 	// looks at the processes of the host by itself too: they are no image's.

@@ -5,18 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"syscall"
 
 	"github.com/seancehq/seance/api"
 	"github.com/seancehq/seance/internal/link"
 	"github.com/seancehq/seance/internal/linux/netlock"
 	"github.com/seancehq/seance/internal/linux/pidfd"
-	"github.com/seancehq/seance/internal/linux/procfs"
+	"github.com/seancehq/seance/internal/live"
 )
 
 // adopt takes over a live image whose monitor is gone.
 func (m *Monitor) adopt(ctx context.Context) (err error) {
-	m.record, err = readRecord(m.live)
+	m.record, err = live.ReadRecord(m.live)
 	if errors.Is(err, fs.ErrNotExist) {
 		return m.errGone()
 	}
@@ -38,8 +37,8 @@ func (m *Monitor) adopt(ctx context.Context) (err error) {
 	}
 	m.setState(api.StateRunning)
 	m.unmark()
-	for _, dir := range workDirs(m.live) { // of a save that was never finished
-		if err := removeAll(dir); err != nil {
+	for _, dir := range live.WorkDirs(m.live) { // of a save that was never finished
+		if err := live.RemoveAll(dir); err != nil {
 			m.log.Error("cannot clear away", "error", err)
 		}
 	}
@@ -48,8 +47,10 @@ func (m *Monitor) adopt(ctx context.Context) (err error) {
 
 // clearAway leaves nothing of an image that has died, and says how it did.
 func (m *Monitor) clearAway(ctx context.Context) error {
-	m.endStrays()
-	return errors.Join(m.errDied(ctx), sweep(m.live))
+	if m.record.Freezer != api.FreezerCRIU {
+		live.EndStrays(m.live)
+	}
+	return errors.Join(m.errDied(ctx), live.Sweep(m.live))
 }
 
 // adoption is what init is told. If it waits for the end of a save, the store
@@ -78,7 +79,7 @@ func (m *Monitor) adoption(ctx context.Context) link.Greeting {
 }
 
 // stored finds an image by the snapshot that made it.
-func (m *Monitor) stored(ctx context.Context, s saving) *api.SavedInfo {
+func (m *Monitor) stored(ctx context.Context, s live.Saving) *api.SavedInfo {
 	store, err := m.openStore()
 	if err != nil {
 		return nil
@@ -103,24 +104,4 @@ func (m *Monitor) errDied(ctx context.Context) error {
 		m.unlock(was.Locked)
 	}
 	return e
-}
-
-// endStrays ends the programs of an image whose init and monitor are both
-// gone. Those with a PID namespace of their own have ended with their init;
-// the others are known by their environment.
-func (m *Monitor) endStrays() {
-	fs := procfs.New("/proc")
-	pids, err := fs.PIDs()
-	if err != nil || m.record.Freezer == api.FreezerCRIU {
-		return
-	}
-	for _, pid := range pids {
-		if socket, ok, err := fs.Getenv(pid, api.EnvSocket); err != nil || !ok || socket != m.live.Inside() {
-			continue
-		}
-		if h, err := pidfd.Open(pid); err == nil {
-			_ = h.Signal(syscall.SIGKILL)
-			h.Close()
-		}
-	}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/seancehq/seance/image"
 	"github.com/seancehq/seance/internal/criu"
 	"github.com/seancehq/seance/internal/link"
+	"github.com/seancehq/seance/internal/live"
 )
 
 // boot makes a saved image a live one, up to the point where init has been
@@ -106,10 +107,10 @@ func (m *Monitor) bootHot(ctx context.Context, img *image.Image) error {
 	if err := m.chooseFreezer(ctx, api.FreezerCRIU); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(rootDir(m.live), 0o755); err != nil {
+	if err := os.MkdirAll(live.RootDir(m.live), 0o755); err != nil {
 		return err
 	}
-	dir, err := workDir(m.live)
+	dir, err := live.WorkDir(m.live)
 	if err != nil {
 		return err
 	}
@@ -118,7 +119,7 @@ func (m *Monitor) bootHot(ctx context.Context, img *image.Image) error {
 		return err
 	}
 	m.ours, m.record.Reviving = true, true
-	r := criu.Restore{Dir: dir, Own: m.live.Dir, Root: rootDir(m.live), Restored: m.hold}
+	r := criu.Restore{Dir: dir, Own: m.live.Dir, Root: live.RootDir(m.live), Restored: m.hold}
 	if _, err := r.Run(m.criu); err != nil {
 		return fmt.Errorf("cannot boot image %q: %w", m.record.FromRef, m.notRevived(err))
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/seancehq/seance/api"
 	"github.com/seancehq/seance/internal/link"
 	"github.com/seancehq/seance/internal/linux/children"
+	"github.com/seancehq/seance/internal/live"
 )
 
 // exitLimit is how long init may take to end once it said that it does.
@@ -127,7 +128,7 @@ func (m *Monitor) reconnect(ctx context.Context, g link.Greeting) {
 // is not told.
 func (m *Monitor) unmark() {
 	m.record.Saving, m.record.Reviving = nil, false
-	if err := m.record.write(m.live); err != nil {
+	if err := m.record.Write(m.live); err != nil {
 		m.log.Error("cannot take the mark of a save off", "error", err)
 	}
 }
@@ -180,7 +181,7 @@ func (m *Monitor) bury() {
 		children.End()
 	}
 	m.init.Close()
-	if err := sweep(m.live); err != nil {
+	if err := live.Sweep(m.live); err != nil {
 		m.log.Error("cannot clear away", "error", err)
 	}
 	m.lock.Close()

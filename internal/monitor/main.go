@@ -15,6 +15,7 @@ import (
 
 	"github.com/seancehq/seance/api"
 	"github.com/seancehq/seance/internal/linux/children"
+	"github.com/seancehq/seance/internal/live"
 	"github.com/seancehq/seance/internal/serve"
 )
 
@@ -109,11 +110,11 @@ func (m *Monitor) launch(ctx context.Context, l api.Launch, report *report) erro
 // claim makes this the only monitor of the name, and looks that a new image
 // finds the name free.
 func (m *Monitor) claim(l api.Launch) (err error) {
-	if err := checkPlace(m.live); err != nil {
+	if err := live.CheckPlace(m.live); err != nil {
 		return err
 	}
-	m.lock, err = lock(m.live)
-	if errors.Is(err, errLocked) {
+	m.lock, err = live.Lock(m.live)
+	if errors.Is(err, live.ErrLocked) {
 		return m.errTaken(l)
 	}
 	if err != nil {
@@ -122,11 +123,11 @@ func (m *Monitor) claim(l api.Launch) (err error) {
 	if l.Action == api.ActionAdopt {
 		return nil
 	}
-	if alive(m.live) {
+	if live.Alive(m.live) {
 		m.lock.Close()
 		return m.errTaken(l)
 	}
-	return sweep(m.live)
+	return live.Sweep(m.live)
 }
 
 func (m *Monitor) errTaken(l api.Launch) error {
@@ -158,7 +159,7 @@ func (m *Monitor) begin(ctx context.Context, l api.Launch) error {
 // that lives on without answering is left alone.
 func (m *Monitor) giveUp() {
 	if m.init == nil {
-		if err := sweep(m.live); err != nil && !alive(m.live) {
+		if err := live.Sweep(m.live); err != nil && !live.Alive(m.live) {
 			m.log.Error("cannot clear away", "error", err)
 		}
 		return

@@ -13,6 +13,7 @@ import (
 	"github.com/seancehq/seance/internal/criu"
 	"github.com/seancehq/seance/internal/link"
 	"github.com/seancehq/seance/internal/linux/pidfd"
+	"github.com/seancehq/seance/internal/live"
 	"github.com/seancehq/seance/internal/program"
 	"github.com/seancehq/seance/internal/serve"
 )
@@ -28,7 +29,7 @@ type Monitor struct {
 
 	// Set when the image comes to life, and only changed by the goroutine
 	// that runs life.
-	record  record
+	record  live.Record
 	init    *pidfd.Handle
 	lock    *os.File
 	ours    bool           // init is our child

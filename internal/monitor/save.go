@@ -15,6 +15,7 @@ import (
 	"github.com/seancehq/seance/internal/criu"
 	"github.com/seancehq/seance/internal/link"
 	"github.com/seancehq/seance/internal/linux/netlock"
+	"github.com/seancehq/seance/internal/live"
 	"github.com/seancehq/seance/process"
 )
 
@@ -91,8 +92,8 @@ func (m *Monitor) refFor(f link.Farewell) (image.Ref, error) {
 // mark puts the save on record.
 func (s *save) mark(locked []netlock.Connection) error {
 	s.locked = locked
-	s.m.record.Saving = &saving{s.asked.Snapshot, s.ref.String(), locked}
-	return s.m.record.write(s.m.live)
+	s.m.record.Saving = &live.Saving{Snapshot: s.asked.Snapshot, Ref: s.ref.String(), Locked: locked}
+	return s.m.record.Write(s.m.live)
 }
 
 // cold saves what the respawn freezer keeps: the manifest and the captured
@@ -112,7 +113,7 @@ func (s *save) cold(ctx context.Context) error {
 // with the memory is taken while all programs stand still. When they are to
 // end, so is the image stored: if anything fails, they simply go on.
 func (s *save) hot(ctx context.Context) error {
-	dir, err := workDir(s.m.live)
+	dir, err := live.WorkDir(s.m.live)
 	if err != nil {
 		return fmt.Errorf("cannot make room for the frozen image: %w", err)
 	}

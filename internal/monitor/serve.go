@@ -4,16 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"strconv"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/seancehq/seance/api"
 	"github.com/seancehq/seance/internal/link"
+	"github.com/seancehq/seance/internal/live"
 	"github.com/seancehq/seance/internal/serve"
 )
 
@@ -23,26 +21,15 @@ type server struct {
 	done chan error
 }
 
-// serve begins to serve. Only the user who runs the monitor, and root, get an
-// answer.
+// serve begins to serve.
 func (m *Monitor) serve() (*server, error) {
-	if err := os.RemoveAll(m.live.Socket()); err != nil {
-		return nil, err
-	}
-	l, err := listenPrivate(m.live.Socket())
+	l, err := live.Listen(m.live.Socket())
 	if err != nil {
 		return nil, fmt.Errorf("cannot serve the API of image %q: %w", m.live.Name, err)
 	}
 	s := &server{http: &http.Server{Handler: m.routes(), ReadHeaderTimeout: 10 * time.Second}, done: make(chan error, 1)}
-	go func() { s.done <- s.http.Serve(sameUser{l}) }()
+	go func() { s.done <- s.http.Serve(l) }()
 	return s, nil
-}
-
-// listenPrivate listens on a socket that only its owner may connect to.
-func listenPrivate(path string) (net.Listener, error) {
-	old := unix.Umask(0o177)
-	defer unix.Umask(old)
-	return net.Listen("unix", path)
 }
 
 // stop lets the answers that are under way end, and then the server.
@@ -53,30 +40,6 @@ func (s *server) stop() {
 		s.http.Close()
 	}
 	<-s.done
-}
-
-// sameUser turns away whoever is neither root nor the monitor's own user,
-// should the socket's mode ever be loosened. See SO_PEERCRED in unix(7).
-type sameUser struct{ net.Listener }
-
-func (l sameUser) Accept() (net.Conn, error) {
-	for {
-		c, err := l.Listener.Accept()
-		if err != nil || allowed(c.(*net.UnixConn)) {
-			return c, err
-		}
-		c.Close()
-	}
-}
-
-func allowed(c *net.UnixConn) bool {
-	raw, err := c.SyscallConn()
-	if err != nil {
-		return false
-	}
-	var who *unix.Ucred
-	ctlErr := raw.Control(func(fd uintptr) { who, err = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED) })
-	return ctlErr == nil && err == nil && (who.Uid == 0 || int(who.Uid) == os.Geteuid())
 }
 
 // routes serves the API: most of it is init's, which the monitor only asks.

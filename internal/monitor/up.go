@@ -15,6 +15,7 @@ import (
 	"github.com/seancehq/seance/internal/link"
 	"github.com/seancehq/seance/internal/linux/ns"
 	"github.com/seancehq/seance/internal/linux/pidfd"
+	"github.com/seancehq/seance/internal/live"
 )
 
 // initCommand is the hidden command that makes seance an image's init.
@@ -73,10 +74,10 @@ func (m *Monitor) spawn(ctx context.Context) error {
 	if err := m.programs.Link(m.record.Program, m.live.Program()); err != nil {
 		return fmt.Errorf("cannot place the program that runs as init: %w", err)
 	}
-	if err := os.MkdirAll(rootDir(m.live), 0o755); err != nil {
+	if err := os.MkdirAll(live.RootDir(m.live), 0o755); err != nil {
 		return err
 	}
-	if err := writeFile(specPath(m.live), m.spec()); err != nil {
+	if err := live.WriteFile(live.SpecPath(m.live), m.spec()); err != nil {
 		return fmt.Errorf("cannot tell init what to run: %w", err)
 	}
 	gate, err := m.startInit()
@@ -125,7 +126,7 @@ func (m *Monitor) hold(pid int) error {
 	}
 	m.init = h
 	m.record.Name, m.record.Init, m.record.Began = m.live.Name, h.ID, time.Now()
-	return m.record.write(m.live)
+	return m.record.Write(m.live)
 }
 
 // gate is what stands between init's birth and its first step, and the pipe

@@ -1,0 +1,97 @@
+package live
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/seancehq/seance/api"
+	"github.com/seancehq/seance/internal/link"
+)
+
+// SpecPath is where init finds what to run.
+func SpecPath(l api.Live) string { return filepath.Join(l.Dir, link.SpecFile) }
+
+// RootDir is the empty folder that serves as mount point in the namespace of
+// the image, or of a restore.
+func RootDir(l api.Live) string { return filepath.Join(l.Dir, "root") }
+
+// WorkDir makes a new folder for CRIU's files on the way to the store, or from
+// it. It is another one each time: a CRIU whose monitor was killed may still
+// write to the last.
+func WorkDir(l api.Live) (string, error) { return os.MkdirTemp(l.Dir, "criu-") }
+
+// WorkDirs are all such folders.
+func WorkDirs(l api.Live) []string {
+	dirs, _ := filepath.Glob(filepath.Join(l.Dir, "criu-*"))
+	return dirs
+}
+
+// socketLimit is how long the path of a unix socket may be, see unix(7).
+const socketLimit = 107
+
+// CheckPlace says whether the sockets of a live image can be made in its
+// folder.
+func CheckPlace(l api.Live) error {
+	for _, path := range []string{l.Socket(), l.Link(), l.Inside()} {
+		if len(path) > socketLimit {
+			return fmt.Errorf("cannot keep image %q in %s: a socket's path may have %d bytes, and %s has %d; choose a shorter name or a shorter %s",
+				l.Name, l.Dir, socketLimit, path, len(path), api.EnvHome)
+		}
+	}
+	return nil
+}
+
+// ErrLocked says that another process keeps the image.
+var ErrLocked = errors.New("another process keeps this image")
+
+// Lock makes the caller the only keeper of a live image, until it closes the
+// file or ends.
+func Lock(l api.Live) (*os.File, error) {
+	if err := os.MkdirAll(l.Dir, 0o700); err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(l.Lock(), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		f.Close()
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			return nil, ErrLocked
+		}
+		return nil, os.NewSyscallError("flock", err)
+	}
+	return f, nil
+}
+
+// Sweep removes what a live image leaves in its folder, all but its logs.
+func Sweep(l api.Live) error {
+	var errs []error
+	paths := []string{
+		l.Record(), l.Record() + ".new", l.Socket(), l.Link(), l.Inside(), SpecPath(l), SpecPath(l) + ".new",
+		RootDir(l), filepath.Dir(l.Program()),
+	}
+	for _, path := range append(paths, WorkDirs(l)...) {
+		if err := RemoveAll(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// RemoveAll removes a folder to which somebody may still be writing: a CRIU
+// whose monitor was killed goes on for a moment.
+func RemoveAll(path string) error {
+	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		err := os.RemoveAll(path)
+		if !errors.Is(err, unix.ENOTEMPTY) || time.Now().After(deadline) {
+			return err
+		}
+	}
+}
