@@ -18,6 +18,7 @@ import (
 
 	"github.com/seancehq/seance/internal/cli"
 	"github.com/seancehq/seance/internal/initd"
+	"github.com/seancehq/seance/internal/linux/reap"
 	"github.com/seancehq/seance/internal/monitor"
 	"github.com/seancehq/seance/internal/version"
 )
@@ -30,6 +31,8 @@ func run(args []string) int {
 		switch args[0] {
 		case "_init":
 			return initd.Main(args[1:])
+		case reap.ShimCommand:
+			return reap.Exec(args[1:], os.Stderr)
 		case "_monitor":
 			return monitor.Main(args[1:])
 		}

@@ -53,6 +53,8 @@ type Process struct {
 	onExit  func(*Process)
 	done    chan struct{}
 	exit    Exit // set before done is closed
+	// becoming says that it is the shim still, or may be; guarded by Reaper.mu.
+	becoming bool
 }
 
 // PID is the number of the process, of its group and of its Unix session.

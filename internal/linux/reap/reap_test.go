@@ -31,8 +31,14 @@ import (
 const helper = "REAP_TEST_HELPER"
 
 func TestMain(m *testing.M) {
-	if os.Getenv(helper) == "init" {
+	if len(os.Args) > 1 && os.Args[1] == reap.ShimCommand {
+		os.Exit(reap.Exec(os.Args[2:], os.Stderr))
+	}
+	switch os.Getenv(helper) {
+	case "init":
 		actAsInit()
+	case "parent":
+		actAsParent()
 	}
 	goleak.VerifyTestMain(m)
 }

@@ -59,11 +59,15 @@ type Reaper struct {
 	ignored chan os.Signal // what was ignored at exec, see [Reaper.adoptIgnored]
 	quit    chan struct{}
 	ended   chan struct{} // closed when the loop has returned
+	wake    chan struct{} // has the loop collect although no child has ended
 	orphans atomic.Uint64
+	null    *os.File // for programs' descriptors
+	starter starter
 
 	mu          sync.Mutex // guards all below; see the package comment
 	closed      bool
 	procs       map[int]*Process // started here and not yet reaped
+	late        []*Process       // reaped before it was known that they had started
 	subscribers []*subscriber
 }
 
@@ -71,16 +75,18 @@ type subscriber struct{ fn func() }
 
 // New makes the process a child subreaper, unless it is PID 1, marks every
 // descriptor but 0, 1 and 2 close-on-exec, and starts to reap. There can be one Reaper in a process at a time.
-func New(opts Options) (*Reaper, error) {
+func New(opts Options) (r *Reaper, err error) {
 	if opts.Proc == "" {
 		opts.Proc = "/proc"
 	}
-	r := &Reaper{
+	r = &Reaper{
 		proc:    opts.Proc,
 		signals: make(chan os.Signal, 1),
 		ignored: make(chan os.Signal, 1),
 		quit:    make(chan struct{}),
 		ended:   make(chan struct{}),
+		wake:    make(chan struct{}, 1),
+		starter: newStarter(),
 		procs:   map[int]*Process{},
 	}
 	if os.Getpid() != 1 {
@@ -92,6 +98,9 @@ func New(opts Options) (*Reaper, error) {
 		return nil, err
 	}
 	if err := r.adoptIgnored(); err != nil {
+		return nil, err
+	}
+	if r.null, err = os.OpenFile(os.DevNull, os.O_RDWR, 0); err != nil {
 		return nil, err
 	}
 	signal.Notify(r.signals, syscall.SIGCHLD)
@@ -121,6 +130,8 @@ func (r *Reaper) Close() {
 	}
 	close(r.quit)
 	<-r.ended
+	r.starter.close()
+	r.null.Close()
 	signal.Stop(r.signals)
 	signal.Stop(r.ignored)
 }
@@ -156,9 +167,18 @@ func (r *Reaper) loop() {
 		}
 		select {
 		case <-r.signals:
+		case <-r.wake:
 		case <-r.quit:
 			return
 		}
+	}
+}
+
+// wakeLocked has the loop look again.
+func (r *Reaper) wakeLocked() {
+	select {
+	case r.wake <- struct{}{}:
+	default:
 	}
 }
 
@@ -230,8 +250,13 @@ func (r *Reaper) collect() int {
 		}
 		delete(r.procs, pid)
 		p.endLocked(exit)
-		ended = append(ended, p)
+		if !p.becoming {
+			ended = append(ended, p)
+		}
 	}
+	reaped := len(ended) + int(orphans)
+	ended = append(ended, r.late...)
+	r.late = nil
 	subscribers := r.subscribers
 	r.orphans.Add(orphans)
 	r.mu.Unlock()
@@ -246,7 +271,7 @@ func (r *Reaper) collect() int {
 			s.fn()
 		}
 	}
-	return len(ended) + int(orphans)
+	return reaped
 }
 
 // wait collects one child that has ended, if there is one.

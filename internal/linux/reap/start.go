@@ -1,12 +1,15 @@
 package reap
 
 import (
+	"fmt"
 	"os"
 	"runtime"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/seancehq/seance/internal/linux/cgroup"
 )
 
 // Spec is a program to start.
@@ -25,6 +28,18 @@ type Spec struct {
 	Terminal bool
 	// Credential is the user and groups to run as. Default: the caller's.
 	Credential *syscall.Credential
+	// Umask is the file mode creation mask, see umask(2). nil: the caller's.
+	Umask *uint32
+	// Nice is the nice value, -20 to 19. nil: the caller's.
+	Nice *int
+	// Limits are resource limits; those not named are the caller's.
+	Limits map[Resource]Limit
+	// Cgroup is the group that the program is in from its first instruction on,
+	// and all that it starts. nil: the caller's.
+	Cgroup *cgroup.Group
+	// ParentDeathSignal is what the program gets when this process dies
+	// (PR_SET_PDEATHSIG(2const)). 0: nothing.
+	ParentDeathSignal syscall.Signal
 	// OnExit is called when the process has been reaped. It runs on the reaper's
 	// goroutine and must not block.
 	OnExit func(*Process)
@@ -32,38 +47,37 @@ type Spec struct {
 
 // Start starts a program as leader of a Unix session of its own, with default
 // signal dispositions and no signal blocked. The error of a program that
-// cannot be executed is a [*StartError].
+// cannot be executed, or not as Spec wants it, is a [*StartError].
+//
+// Umask, Nice, Limits and a Cgroup of version 1 can only be set by a process
+// itself: these programs are started by way of the shim, see [Exec].
 func (r *Reaper) Start(spec Spec) (*Process, error) {
 	path, err := lookPath(spec)
 	if err != nil {
 		return nil, err
 	}
-	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
-	if err != nil {
-		return nil, err
-	}
-	defer null.Close()
-
 	p := &Process{reaper: r, onExit: spec.OnExit, done: make(chan struct{})}
-	attr := attributes(spec, null)
-	err = r.fork(p, path, spec.Args, attr)
-	runtime.KeepAlive(spec.Files)
-	if err == ErrClosed {
-		return nil, err
+	if spec.needsShim() {
+		err = r.startByShim(p, &spec, path)
+	} else {
+		err = r.fork(p, &spec, path, spec.Args, nil)
 	}
 	if err != nil {
-		return nil, explain(spec, path, err)
+		return nil, explainFork(&spec, path, err)
 	}
 	return p, nil
 }
 
-func attributes(spec Spec, null *os.File) *syscall.ProcAttr {
-	files := make([]uintptr, max(3, len(spec.Files)))
+func (r *Reaper) attributes(spec *Spec, report *os.File) *syscall.ProcAttr {
+	files := make([]uintptr, max(3, len(spec.Files)), max(3, len(spec.Files))+1)
 	for i := range files {
-		files[i] = null.Fd()
+		files[i] = r.null.Fd()
 		if i < len(spec.Files) && spec.Files[i] != nil {
 			files[i] = spec.Files[i].Fd()
 		}
+	}
+	if report != nil {
+		files = append(files, report.Fd())
 	}
 	env := spec.Env
 	if env == nil {
@@ -78,14 +92,36 @@ func attributes(spec Spec, null *os.File) *syscall.ProcAttr {
 			Setctty:    spec.Terminal,
 			Ctty:       0,
 			Credential: spec.Credential,
+			Pdeathsig:  spec.ParentDeathSignal,
 		},
 	}
 }
 
-// fork starts the program and makes p known before anybody can reap it.
+// fork starts a program and makes p known before anybody can reap it.
 // syscall.ForkExec forks with CLONE_VFORK|CLONE_VM, so the cost does not grow
 // with the caller's memory.
-func (r *Reaper) fork(p *Process, path string, args []string, attr *syscall.ProcAttr) error {
+func (r *Reaper) fork(p *Process, spec *Spec, path string, args []string, report *os.File) error {
+	attr := r.attributes(spec, report)
+	defer runtime.KeepAlive(spec.Files)
+	if g := spec.Cgroup; g != nil && g.Version() == 2 {
+		fd, err := g.Open()
+		if err != nil {
+			return fmt.Errorf("cannot start program %q in its cgroup: %w", spec.Args[0], err)
+		}
+		defer unix.Close(fd)
+		attr.Sys.UseCgroupFD, attr.Sys.CgroupFD = true, fd
+	}
+	if spec.ParentDeathSignal == 0 {
+		return r.forkHere(p, path, args, attr)
+	}
+	var err error
+	if !r.starter.do(func() { err = r.forkHere(p, path, args, attr) }) {
+		return ErrClosed
+	}
+	return err
+}
+
+func (r *Reaper) forkHere(p *Process, path string, args []string, attr *syscall.ProcAttr) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
