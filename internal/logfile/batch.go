@@ -1,6 +1,10 @@
 package logfile
 
-import "time"
+import (
+	"bytes"
+	"slices"
+	"time"
+)
 
 // batch is what one stream writes at one moment: it formats entries and hands
 // them to the log in few, large blocks. The log is locked for as long, so that
@@ -67,6 +71,38 @@ func (b *batch) entry(text []byte, full bool) {
 	if full {
 		b.lines++
 	}
+}
+
+// isSimple says that entries are in the format CRI, and nobody else sees them.
+func (b *batch) isSimple() bool { return b.head.format == CRI && b.tap == nil && b.tee == nil }
+
+// simpleLines does what entry does for the full lines at the beginning of a
+// block, up to one that is long, and returns the rest: nearly all lines of
+// nearly all programs, at half the cost.
+func (b *batch) simpleLines(block []byte) (rest []byte) {
+	head, out := b.head.full, b.out
+	for {
+		end := bytes.IndexByte(block, '\n')
+		if end < 0 || end > maxText {
+			break
+		}
+		start := len(out)
+		if start+len(head)+end+1 > cap(out) {
+			b.out = out
+			b.flush()
+			out, start = slices.Grow(b.out, len(head)+end+1), 0
+		}
+		out = out[:start+len(head)+end+1]
+		copy(out[start:], head)
+		copy(out[start+len(head):], block[:end+1])
+		block = block[end+1:]
+		b.entries++
+		b.lines++
+		b.bytes += int64(end)
+		b.partial = false
+	}
+	b.out = out
+	return block
 }
 
 // note adds an entry to what goes to the tee.

@@ -97,6 +97,15 @@ func (l *Log) isOpen() bool {
 	return l.state != closed
 }
 
+// await returns when a write would go through without waiting.
+func (l *Log) await() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for l.state == closed {
+		l.changed.Wait()
+	}
+}
+
 // commitLocked writes a block of so many entries, and counts them as lost when
 // it cannot.
 func (l *Log) commitLocked(block []byte, entries int64) {

@@ -11,12 +11,14 @@ import (
 )
 
 // Pump moves what a program writes into a pipe or a pseudo-terminal to its
-// stream. Its goroutine waits in Go's poller and holds no memory while the
-// program is silent.
+// stream. While the program is silent it has neither a goroutine nor a block of
+// memory: the Set's poller waits for all of them.
 type Pump struct {
 	source *os.File
 	raw    syscall.RawConn
 	stream *Stream
+	poller *poller
+	key    int32 // in the poller
 	pipe   bool
 	done   chan struct{}
 	tee    atomic.Pointer[func(block []byte)]
@@ -34,12 +36,15 @@ func Pipe() (r, w *os.File, err error) {
 	if err := unix.Pipe2(fds[:], unix.O_CLOEXEC); err != nil {
 		return nil, nil, os.NewSyscallError("pipe2", err)
 	}
+	r, w = os.NewFile(uintptr(fds[0]), "pipe"), os.NewFile(uintptr(fds[1]), "pipe")
+	// Only now, and package os does not see it: its own poller would be woken
+	// by each line too.
 	if err := unix.SetNonblock(fds[0], true); err != nil {
-		unix.Close(fds[0])
-		unix.Close(fds[1])
+		r.Close()
+		w.Close()
 		return nil, nil, os.NewSyscallError("fcntl", err)
 	}
-	return os.NewFile(uintptr(fds[0]), "pipe"), os.NewFile(uintptr(fds[1]), "pipe"), nil
+	return r, w, nil
 }
 
 // StartPump starts to move what comes out of source, which must be
@@ -53,10 +58,13 @@ func StartPump(source *os.File, stream *Stream) (*Pump, error) {
 		source: source,
 		raw:    raw,
 		stream: stream,
+		poller: &stream.log.set.poller,
 		pipe:   stream.name != StreamPTY,
 		done:   make(chan struct{}),
 	}
-	go p.run()
+	if err := p.poller.add(p); err != nil {
+		return nil, err
+	}
 	return p, nil
 }
 
@@ -75,68 +83,126 @@ func (p *Pump) Tee(fn func(block []byte)) {
 
 // Drain moves all that is in the source at present. It is for the moment after
 // a program's end, when others may still hold its output open and there is no
-// end to wait for. While the log is closed it does nothing: the pump itself
-// goes on when it is open again.
+// end to wait for. While the log is closed it does nothing: what is there is
+// moved when it is open again.
 func (p *Pump) Drain() {
-	if !p.stream.log.isOpen() {
-		return
-	}
-	// Control, unlike Read, does not wait for the goroutine that waits in Read.
-	_ = p.raw.Control(func(fd uintptr) {
-		for !errors.Is(p.move(int(fd)), unix.EAGAIN) {
-			p.mu.Lock()
-			ended := p.ended
-			p.mu.Unlock()
-			if ended {
-				return
-			}
-		}
-	})
-}
-
-func (p *Pump) run() {
-	defer close(p.done)
-	defer p.source.Close()
-	defer p.stream.Close()
-	for {
-		err := p.raw.Read(func(fd uintptr) bool {
-			return !errors.Is(p.move(int(fd)), unix.EAGAIN)
-		})
-		p.mu.Lock()
-		ended := p.ended
-		p.mu.Unlock()
-		if err != nil || ended {
+	for p.stream.log.isOpen() {
+		if now := p.move(); now == empty || now == over {
 			return
 		}
 	}
 }
 
-// move moves one block. It returns EAGAIN when there is none.
-func (p *Pump) move(fd int) error {
+// Stop gives up on the source before its end, and returns when the pump has
+// ended. What is still in it is lost.
+func (p *Pump) Stop() {
+	p.mu.Lock()
+	first := !p.ended
+	p.ended = true
+	p.mu.Unlock()
+	if first {
+		p.finish()
+	}
+	<-p.done
+}
+
+// run moves all there is, and has the poller wait for more.
+func (p *Pump) run() {
+	for {
+		p.stream.log.await() // what cannot be written yet is best left where it is
+		switch p.move() {
+		case moved:
+		case trickled:
+			// On a busy machine this lets the program write more first: a few large
+			// blocks cost less than many small ones. It is no wait, see sched_yield(2).
+			_, _, _ = unix.Syscall(unix.SYS_SCHED_YIELD, 0, 0, 0)
+		case empty:
+			p.rearm()
+			return
+		case over:
+			return
+		}
+	}
+}
+
+// rearm has the poller wait for more: at once, if there is more by now.
+func (p *Pump) rearm() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.ended {
-		return nil
+		return
+	}
+	_ = p.raw.Control(func(fd uintptr) { p.poller.rearm(int(fd)) })
+}
+
+// finish is for whoever has set ended.
+func (p *Pump) finish() {
+	p.poller.remove(p)
+	p.stream.Close()
+	p.source.Close()
+	close(p.done)
+}
+
+// progress is what came of an attempt to move a block.
+type progress int
+
+const (
+	moved    progress = iota // there may be more
+	trickled                 // the same, of a program that writes fast and is not ahead of us
+	empty                    // there is nothing now
+	over                     // there will be nothing
+)
+
+// move moves one block.
+func (p *Pump) move() progress {
+	result, last := p.moveOne()
+	if last {
+		p.finish()
+	}
+	return result
+}
+
+// moveOne also says whether it was the one that saw the end.
+func (p *Pump) moveOne() (result progress, last bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.ended {
+		return over, false
 	}
 	blocks := &p.stream.log.set.blocks
 	block := blocks.get(p.hungry)
 	defer blocks.put(block)
-	buf := (*block)[:min(len(*block), largeRead)]
-	n, err := unix.Read(fd, buf)
+	size := smallBlock
+	if p.hungry {
+		size = min(len(*block), largeRead)
+	}
+	buf := (*block)[:size]
+	n, err := p.read(buf)
 	switch {
-	case errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EINTR):
-		return err
+	case errors.Is(err, unix.EINTR):
+		return moved, false
+	case errors.Is(err, unix.EAGAIN):
+		return empty, false
 	case err != nil || n == 0:
 		p.ended = true // EIO is how a terminal ends, see pty(7)
-		return nil
+		return over, true
 	}
+	buf = buf[:n]
 	if tee := p.tee.Load(); tee != nil {
-		(*tee)(buf[:n])
+		(*tee)(buf)
 	}
 	p.hungry = n >= smallBlock
-	p.stream.write(buf[:n])
-	p.growLocked(fd, n)
-	return nil
+	p.stream.write(buf)
+	p.growLocked(n)
+	if p.hungry && n < pipeSize {
+		return trickled, false
+	}
+	return moved, false
+}
+
+func (p *Pump) read(buf []byte) (n int, err error) {
+	closed := p.raw.Control(func(fd uintptr) { n, err = unix.Read(int(fd), buf) })
+	return n, errors.Join(closed, err)
 }
 
 // pipeSize is what a pipe holds at first, see pipe(7).
@@ -144,7 +210,7 @@ const pipeSize = 64 << 10
 
 // growLocked makes room in the pipe of a program that keeps filling it: larger
 // blocks are fewer switches between the two.
-func (p *Pump) growLocked(fd, n int) {
+func (p *Pump) growLocked(n int) {
 	if !p.pipe {
 		return
 	}
@@ -155,16 +221,6 @@ func (p *Pump) growLocked(fd, n int) {
 	p.full++
 	if p.full == 4 {
 		// A user's pipes have a common limit. Beyond it this one stays as it is.
-		_, _ = unix.FcntlInt(uintptr(fd), unix.F_SETPIPE_SZ, largeRead)
+		_ = p.raw.Control(func(fd uintptr) { _, _ = unix.FcntlInt(fd, unix.F_SETPIPE_SZ, largeRead) })
 	}
-}
-
-// Stop gives up on the source before its end, and returns when the pump has
-// ended. What is still in it is lost.
-func (p *Pump) Stop() {
-	p.mu.Lock()
-	p.ended = true
-	p.mu.Unlock()
-	p.source.Close()
-	<-p.done
 }

@@ -47,7 +47,7 @@
 //
 // # Locks
 //
-// Outermost first: Pump.mu, Stream.mu, Set.mu, Log.mu, Tee.mu, blocks.mu.
+// Outermost first: Pump.mu, poller.mu, Stream.mu, Set.mu, Log.mu, Tee.mu, blocks.mu.
 package logfile
 
 import (
@@ -101,6 +101,7 @@ type Set struct {
 	dir    string
 	opts   Options
 	blocks blocks
+	poller poller
 	tee    atomic.Pointer[Tee]
 
 	mu    sync.Mutex // guards all below

@@ -87,6 +87,13 @@ func (s *Stream) Close() {
 // formatLocked adds the entries of all lines that end in block.
 func (s *Stream) formatLocked(b *batch, block []byte) {
 	for len(block) > 0 {
+		if len(s.tail) == 0 && !s.trimCR && b.isSimple() {
+			rest := b.simpleLines(block)
+			s.begun = s.begun && len(rest) == len(block)
+			if block = rest; len(block) == 0 {
+				break
+			}
+		}
 		end := bytes.IndexByte(block, '\n')
 		line := block
 		if end >= 0 {

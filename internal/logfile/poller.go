@@ -1,0 +1,123 @@
+package logfile
+
+import (
+	"os"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// poller waits for the sources of all pumps of a Set in one goroutine, which
+// runs while there are any. What a goroutine and package os take for each
+// source would be most of the memory of an image with many silent services.
+//
+// The waiting itself is done by Go's own poller: an epoll instance is ready when
+// one of its descriptors is, see epoll(7). Each source is reported once and then
+// left alone until its pump has moved all there was.
+type poller struct {
+	mu    sync.Mutex // guards all below
+	epoll *os.File   // nil: there are no pumps
+	fd    int        // of epoll
+	pumps map[int32]*Pump
+}
+
+const armed = unix.EPOLLIN | unix.EPOLLONESHOT
+
+// add has a pump run when there is something for it to move.
+func (w *poller) add(p *Pump) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err := w.startLocked(); err != nil {
+		return err
+	}
+	var err error
+	closed := p.raw.Control(func(fd uintptr) {
+		p.key = int32(fd)
+		w.pumps[p.key] = p
+		err = unix.EpollCtl(w.fd, unix.EPOLL_CTL_ADD, int(fd), &unix.EpollEvent{Events: armed, Fd: p.key})
+	})
+	if closed != nil {
+		err = closed
+	}
+	if err != nil {
+		w.forgetLocked(p)
+		return os.NewSyscallError("epoll_ctl", err)
+	}
+	return nil
+}
+
+func (w *poller) startLocked() error {
+	if w.epoll != nil {
+		return nil
+	}
+	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return os.NewSyscallError("epoll_create1", err)
+	}
+	if err := unix.SetNonblock(fd, true); err != nil { // or package os would not poll it
+		unix.Close(fd)
+		return os.NewSyscallError("fcntl", err)
+	}
+	w.epoll, w.fd, w.pumps = os.NewFile(uintptr(fd), "epoll"), fd, map[int32]*Pump{}
+	go w.run(w.epoll)
+	return nil
+}
+
+// run ends when epoll is closed.
+func (w *poller) run(epoll *os.File) {
+	raw, err := epoll.SyscallConn()
+	if err != nil {
+		return // closed already
+	}
+	events := make([]unix.EpollEvent, 64)
+	for {
+		n := 0
+		err := raw.Read(func(fd uintptr) bool {
+			n, _ = unix.EpollWait(int(fd), events, 0)
+			return n > 0 // an interrupted call has been woken up for another reason
+		})
+		if err != nil {
+			return
+		}
+		w.dispatch(events[:n])
+	}
+}
+
+func (w *poller) dispatch(events []unix.EpollEvent) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, e := range events {
+		if p := w.pumps[e.Fd]; p != nil {
+			go p.run() // until there is no more: its owner waits for Done
+		}
+	}
+}
+
+// rearm is called while the pump of fd has not been removed.
+func (w *poller) rearm(fd int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.epoll != nil {
+		_ = unix.EpollCtl(w.fd, unix.EPOLL_CTL_MOD, fd, &unix.EpollEvent{Events: armed, Fd: int32(fd)})
+	}
+}
+
+// remove is called before the source is closed.
+func (w *poller) remove(p *Pump) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.pumps[p.key] == p && w.epoll != nil {
+		_ = unix.EpollCtl(w.fd, unix.EPOLL_CTL_DEL, int(p.key), nil)
+	}
+	w.forgetLocked(p)
+}
+
+func (w *poller) forgetLocked(p *Pump) {
+	if w.pumps[p.key] == p {
+		delete(w.pumps, p.key)
+	}
+	if len(w.pumps) == 0 && w.epoll != nil {
+		w.epoll.Close()
+		w.epoll = nil
+	}
+}
