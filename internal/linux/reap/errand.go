@@ -31,13 +31,13 @@ type errand struct {
 	Parent     int                 `json:"parent,omitempty"`
 }
 
-// needsShim says that the program needs what only a process itself can do. A
-// group of version 2 does not: a program is cloned into it.
+// needsShim says that the program needs what only a process itself can do: it
+// is cloned into a group where that is possible.
 func (s *Spec) needsShim() bool {
 	return s.Umask != nil || s.Nice != nil || len(s.Limits) > 0 || needsMove(s.Cgroup)
 }
 
-func needsMove(g *cgroup.Group) bool { return g != nil && g.Version() == 1 }
+func needsMove(g *cgroup.Group) bool { return g != nil && !g.CanClone() }
 
 // errandFor is what the shim has to do for a program.
 func errandFor(spec *Spec, path string, report int) errand {

@@ -49,7 +49,7 @@ type Spec struct {
 // signal dispositions and no signal blocked. The error of a program that
 // cannot be executed, or not as Spec wants it, is a [*StartError].
 //
-// Umask, Nice, Limits and a Cgroup of version 1 can only be set by a process
+// Umask, Nice, Limits and a Cgroup that cannot be cloned into can only be set by a process
 // itself: these programs are started by way of the shim, see [Exec].
 func (r *Reaper) Start(spec Spec) (*Process, error) {
 	path, err := lookPath(spec)
@@ -103,7 +103,7 @@ func (r *Reaper) attributes(spec *Spec, report *os.File) *syscall.ProcAttr {
 func (r *Reaper) fork(p *Process, spec *Spec, path string, args []string, report *os.File) error {
 	attr := r.attributes(spec, report)
 	defer runtime.KeepAlive(spec.Files)
-	if g := spec.Cgroup; g != nil && g.Version() == 2 {
+	if g := spec.Cgroup; g != nil && g.CanClone() {
 		fd, err := g.Open()
 		if err != nil {
 			return fmt.Errorf("cannot start program %q in its cgroup: %w", spec.Args[0], err)
