@@ -28,6 +28,9 @@ type decoder struct {
 	lookup func(name string) (string, bool)
 	// env is what the manifest gives every service and hook.
 	env map[string]string
+	// final has what must be written in the place of a value that depends on
+	// where it was read; nil where nobody asks.
+	final map[string]*node
 	// replica is the one that is decoded, 0 where there are none.
 	replica int
 	// at holds where the value of a path stands; for mappings, lists and missing
@@ -277,6 +280,7 @@ func (d *decoder) path(p place, n *node) (string, bool) {
 	case text == "~" || strings.HasPrefix(text, "~/"):
 		d.fail(p, d.position(p, n), "~ is not expanded: write ${HOME} or the whole path", "%s starts with ~", p)
 	default:
+		d.becamePath(p, n)
 		return n.at.src.resolve(text), true
 	}
 	return "", false

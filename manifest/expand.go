@@ -185,7 +185,11 @@ func nameLength(text string) int {
 // expand gives what the string of a node stands for. Mistakes are shown where
 // the expression stands.
 func (d *decoder) expand(p place, n *node) (string, bool) {
-	if n.literal || strings.IndexByte(n.text, '$') < 0 {
+	if strings.IndexByte(n.text, '$') < 0 {
+		return n.text, true
+	}
+	if n.literal {
+		d.became(p, n, escapeDollars(n.text))
 		return n.text, true
 	}
 	x := &expander{lookup: d.variable}
@@ -197,7 +201,43 @@ func (d *decoder) expand(p place, n *node) (string, bool) {
 		d.fail(p, n.at.src.find(n.at, wrong.at), wrong.hint, "%s %s", p, wrong.msg)
 		return "", false
 	}
+	d.became(p, n, d.kept(n.text))
 	return text, true
+}
+
+// kept is the text with all variables replaced but for that of replicas, which
+// each of them replaces for itself.
+func (d *decoder) kept(text string) string {
+	x := &expander{lookup: d.variable, escape: true}
+	if d.replica > 0 {
+		x.keep = varReplica
+	}
+	text, _ = x.expand(text)
+	return text
+}
+
+// became takes note of the text that makes the same of a place where no
+// variable is set.
+func (d *decoder) became(p place, n *node, text string) {
+	if d.final != nil {
+		d.final[p.path] = &node{kind: kindString, at: n.at, text: text, size: 1}
+	}
+}
+
+// becamePath takes note of a path as one that starts at the root.
+func (d *decoder) becamePath(p place, n *node) {
+	text, src := n.text, n.at.src
+	if d.final == nil {
+		return
+	}
+	switch {
+	case n.literal:
+		text = escapeDollars(text)
+	case strings.IndexByte(text, '$') >= 0:
+		text = d.kept(text)
+	}
+	escaped := &source{dir: escapeDollars(src.dir)}
+	d.became(p, n, escaped.resolve(text))
 }
 
 // expanded gives a node that is no string as it is, and of a string what it
@@ -208,6 +248,9 @@ func (d *decoder) expanded(p place, n *node) (*node, bool) {
 		return n, true
 	}
 	text, ok := d.expand(p, n)
+	if final := d.final[p.path]; ok && final != nil {
+		final.kind = kindOf(final.text)
+	}
 	return &node{kind: kindOf(text), at: n.at, text: text, size: n.size}, ok
 }
 

@@ -18,6 +18,9 @@ const (
 	// maxListed bounds the lists that are checked each against each: categories
 	// and captured folders.
 	maxListed = 256
+	// maxFiles bounds the manifests, and the environment files, of which one is
+	// made.
+	maxFiles = 64
 	// maxReplicas bounds the replicas of one service, maxServices the services of
 	// a manifest with all their replicas.
 	maxReplicas = 1000

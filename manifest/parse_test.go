@@ -200,7 +200,7 @@ func TestRead(t *testing.T) {
 		t.Errorf("no folder: %v", err)
 	}
 	write("other", "")
-	if _, err := Read(dir); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "seance.yaml or seance.yml") {
+	if _, err := Read(dir); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "no seance.yaml, seance.yml or Procfile; to begin one: seance init") {
 		t.Errorf("empty folder: %v", err)
 	}
 	write("seance.yml", "services: {a: {command: x}}")
@@ -213,7 +213,11 @@ func TestRead(t *testing.T) {
 		if m.Path != filepath.Join(dir, "seance.yml") || m.Name != "shop" || m.Services[0].Workdir != dir {
 			t.Errorf("Read(%q) = %+v", path, m)
 		}
+		if want := []string{m.Path}; !reflect.DeepEqual(m.Files, want) {
+			t.Errorf("Files = %v, want %v", m.Files, want)
+		}
 		again, err := Parse(m.Path, m.Source)
+		m.Files = nil
 		if err != nil || !reflect.DeepEqual(again, m) {
 			t.Errorf("Parse of the same = %+v, %v", again, err)
 		}
@@ -227,6 +231,35 @@ func TestRead(t *testing.T) {
 	write("seance.yaml", "services: {a: {command: x}}")
 	if _, err := Read(dir); err == nil || !strings.Contains(err.Error(), "cannot choose") {
 		t.Errorf("two manifests: %v", err)
+	}
+}
+
+func TestReadFindsProcfile(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("Procfile", "web: ./web")
+	if err := os.Mkdir(filepath.Join(dir, ".env"), 0o755); err != nil { // a virtual environment of Python
+		t.Fatal(err)
+	}
+	t.Setenv("PORT", "")
+	m, err := Read(dir)
+	if err != nil || m.Services[0].Name != "web" || m.Services[0].Env["PORT"] != "5000" || len(m.Files) != 1 {
+		t.Errorf("got %+v, %v", m, err)
+	}
+	write("seance.yaml", "services: {other: {command: x}}")
+	if m, err = Read(dir); err != nil || m.Services[0].Name != "other" {
+		t.Errorf("got %+v, %v", m, err)
+	}
+	if m, err = Read(dir, filepath.Join(dir, "Procfile")); err != nil || len(m.Services) != 2 {
+		t.Errorf("got %+v, %v", m, err)
+	}
+	if _, err = Read(dir, filepath.Join(dir, "none.yaml")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("got %v", err)
 	}
 }
 

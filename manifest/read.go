@@ -14,27 +14,40 @@ import (
 // fileNames are what a manifest is called in a folder.
 func fileNames() []string { return []string{"seance.yaml", "seance.yml"} }
 
-// Read reads a manifest. path is a file, or a folder with a seance.yaml or a
-// seance.yml in it. Relative paths in the manifest are resolved against the
-// folder that path names, which is made absolute; symbolic links stay as they
-// are.
+// Reader reads manifests. Its zero value is ready to use.
+type Reader struct {
+	// LookupEnv looks up the variables of ${…}; nil: os.LookupEnv.
+	LookupEnv func(name string) (string, bool)
+}
+
+// Read reads a manifest, with the environment of the process. See Reader.Read.
+func Read(paths ...string) (*Manifest, error) { return Reader{}.Read(paths...) }
+
+// Read reads a manifest of one or more files, each a layer over those before
+// it, with all that they include and all environment files that they name. A
+// path is a file, or a folder with a seance.yaml, a seance.yml or a Procfile in
+// it; none is the current folder. Relative paths in a file are resolved against
+// its folder, which is made absolute; symbolic links stay as they are.
 //
-// The error is an Errors when the text is at fault. Else it wraps what the file
-// system said; a folder without a manifest is fs.ErrNotExist.
-func Read(path string) (*Manifest, error) {
-	file, err := find(path)
-	if err != nil {
-		return nil, err
+// The error is an Errors when what is in the files is at fault. Else it wraps
+// what the file system said; a folder without a manifest is fs.ErrNotExist.
+func (r Reader) Read(paths ...string) (*Manifest, error) {
+	if len(paths) == 0 {
+		paths = []string{"."}
 	}
-	absolute, err := filepath.Abs(file)
-	if err != nil {
-		return nil, fmt.Errorf("cannot read manifest %q: %w", file, err)
+	files := make([]string, len(paths))
+	for i, path := range paths {
+		file, err := find(path)
+		if err != nil {
+			return nil, err
+		}
+		files[i] = file
 	}
-	src, err := readFile(file)
-	if err != nil {
-		return nil, fmt.Errorf("cannot read manifest %q: %w", file, err)
+	lookup := r.LookupEnv
+	if lookup == nil {
+		lookup = os.LookupEnv
 	}
-	return parse(file, absolute, src)
+	return newReading(lookup, readFile).manifest(files)
 }
 
 // find returns the manifest's file.
@@ -46,23 +59,35 @@ func find(path string) (string, error) {
 	if !info.IsDir() {
 		return path, nil
 	}
-	var found []string
-	for _, name := range fileNames() {
-		file := filepath.Join(path, name)
-		if _, err := os.Stat(file); err == nil {
-			found = append(found, file)
-		} else if !errors.Is(err, fs.ErrNotExist) {
-			return "", fmt.Errorf("cannot read manifest %q: %w", file, err)
-		}
+	found, err := findIn(path, fileNames())
+	if err == nil && len(found) == 0 {
+		found, err = findIn(path, []string{procfileName})
+	}
+	if err != nil {
+		return "", err
 	}
 	switch len(found) {
 	case 1:
 		return found[0], nil
 	case 0:
-		return "", fmt.Errorf("cannot find a manifest in folder %q: no %s: %w", path, strings.Join(fileNames(), " or "), fs.ErrNotExist)
+		return "", fmt.Errorf("cannot find a manifest in folder %q: no %s or %s; to begin one: seance init: %w", path, strings.Join(fileNames(), ", "), procfileName, fs.ErrNotExist)
 	default:
 		return "", fmt.Errorf("cannot choose the manifest of folder %q: there are %s; remove one or name the file", path, strings.Join(fileNames(), " and "))
 	}
+}
+
+// findIn returns which of the files a folder has.
+func findIn(folder string, names []string) ([]string, error) {
+	var found []string
+	for _, name := range names {
+		file := filepath.Join(folder, name)
+		if _, err := os.Stat(file); err == nil {
+			found = append(found, file)
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("cannot read manifest %q: %w", file, err)
+		}
+	}
+	return found, nil
 }
 
 // readFile reads one byte more than a manifest may have at most, so that
@@ -80,17 +105,13 @@ func readFile(file string) ([]byte, error) {
 // what is relative in it: paths are resolved against the folder of path as it
 // is written, and the image's name is by default that folder's. With path ""
 // relative paths stay relative and the default name is "image". Nothing is read
-// from the file system, so Parse(m.Path, m.Source) gives m again anywhere.
+// from the file system, and no variable is set, so Parse(m.Path, m.Source) gives
+// m again anywhere, but for m.Files.
 //
 // The error is an Errors with all mistakes. Text that is not YAML is one
 // mistake, which hides the others.
 func Parse(path string, src []byte) (*Manifest, error) {
-	return parse(path, path, src)
-}
-
-// parse reports mistakes under the name display.
-func parse(display, path string, src []byte) (*Manifest, error) {
-	s, e := newSource(display, src)
+	s, e := newSource(path, src)
 	if e != nil {
 		return nil, Errors{e}
 	}
@@ -98,12 +119,29 @@ func parse(display, path string, src []byte) (*Manifest, error) {
 	if e != nil {
 		return nil, Errors{e}
 	}
-	d := &decoder{src: s, at: map[string]pos{"": root.at}, faulty: map[string]bool{}}
-	m := &Manifest{Path: path, Source: bytes.Clone(src), Name: fallbackName, OnFailure: GoOn}
 	if path != "" {
 		s.dir = filepath.Dir(path)
-		m.Name = makeName(filepath.Base(s.dir))
 	}
+	m, err := newDecoder(s).manifest(path, root)
+	if err != nil {
+		return nil, err
+	}
+	m.Source = bytes.Clone(src)
+	return m, nil
+}
+
+// newDecoder starts with a manifest's own file.
+func newDecoder(s *source) *decoder {
+	return &decoder{src: s, at: map[string]pos{}, faulty: map[string]bool{}}
+}
+
+// manifest decodes and checks a tree.
+func (d *decoder) manifest(path string, root *node) (*Manifest, error) {
+	m := &Manifest{Path: path, Name: fallbackName, OnFailure: GoOn}
+	if path != "" {
+		m.Name = makeName(filepath.Base(filepath.Dir(path)))
+	}
+	d.at[""] = root.at
 	decodeFields(d, place{}, root, exampleHint, manifestFields, m)
 	expandNeeds(m.Services)
 	d.commonEnv(m)

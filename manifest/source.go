@@ -33,10 +33,10 @@ type source struct {
 func newSource(file string, src []byte) (*source, *Error) {
 	s := &source{file: file}
 	if len(src) > MaxSize {
-		return s, s.errorAt(newPos(1, 1), fmt.Sprintf("the manifest is larger than %d bytes", MaxSize), "split what is generated into scripts of its own")
+		return s, s.errorAt(newPos(1, 1), fmt.Sprintf("the file is larger than %d bytes", MaxSize), "split what is generated into scripts of its own")
 	}
 	if bytes.HasPrefix(src, []byte("\xff\xfe")) || bytes.HasPrefix(src, []byte("\xfe\xff")) {
-		return s, s.errorAt(newPos(1, 1), "the manifest is UTF-16", "save it as UTF-8")
+		return s, s.errorAt(newPos(1, 1), "the file is UTF-16", "save it as UTF-8")
 	}
 	src = bytes.TrimPrefix(src, []byte("\ufeff"))
 	src = bytes.ReplaceAll(src, []byte("\r\n"), []byte("\n"))

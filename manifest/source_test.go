@@ -34,13 +34,13 @@ func TestBadText(t *testing.T) {
 		"only a BOM":      {"\ufeff", "s.yaml:1:1: the manifest is empty; a service is"},
 		"not UTF-8":       {"a: é\nb: é\xff\n", "s.yaml:2:5: byte 0xff is not UTF-8; save the file as UTF-8" + shown + "b: é�\n     |     ^"},
 		"latin-1":         {"# caf\xe9\n", "s.yaml:1:6: byte 0xe9 is not UTF-8"},
-		"UTF-16":          {"\xff\xfea\x00", "s.yaml:1:1: the manifest is UTF-16; save it as UTF-8"},
-		"UTF-16 BE":       {"\xfe\xff\x00a", "s.yaml:1:1: the manifest is UTF-16; save it as UTF-8"},
+		"UTF-16":          {"\xff\xfea\x00", "s.yaml:1:1: the file is UTF-16; save it as UTF-8"},
+		"UTF-16 BE":       {"\xfe\xff\x00a", "s.yaml:1:1: the file is UTF-16; save it as UTF-8"},
 		"NUL":             {"a: b\nc: \x00\n", "s.yaml:2:4: control character 0x00"},
 		"escape":          {"a: b\n# \x1b[2J\n", "s.yaml:2:3: control character 0x1b; in a \"quoted\" string, write it as \\x and two digits" + shown + "# �[2J\n     |   ^"},
 		"DEL":             {"\x7f", "s.yaml:1:1: control character 0x7f"},
 		"BOM inside":      {"a: b\n\ufeff", "s.yaml:2:1: a byte order mark"},
-		"too large":       {strings.Repeat("#", MaxSize+1), "s.yaml:1:1: the manifest is larger than 1048576 bytes"},
+		"too large":       {strings.Repeat("#", MaxSize+1), "s.yaml:1:1: the file is larger than 1048576 bytes"},
 		"CRLF, BOM, line": {"\ufeffname: x\r\nnam: y\r\n", "s.yaml:2:1: unknown key \"nam\"; did you mean \"name\"?" + shown + "nam: y\n     | ^"},
 	} {
 		_, err := Parse("s.yaml", []byte(c.src))
