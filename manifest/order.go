@@ -8,16 +8,22 @@ package manifest
 // An own category may name one that stands later in the file, so whoever creates
 // them goes by this order: each right after the one before it.
 //
-// It is for valid manifests; categories in a circle are left out.
+// It is for valid manifests; of others, categories in a circle are left out, and
+// a name that is there twice stands once.
 func (m *Manifest) CategoryOrder() []string {
 	followers := make(map[string][]string)
 	for _, c := range m.Categories {
 		followers[c.After] = append(followers[c.After], c.Name)
 	}
 	var order []string
+	known := map[string]bool{"": true}
 	var add func(names []string)
 	add = func(names []string) {
 		for _, name := range names {
+			if known[name] {
+				continue
+			}
+			known[name] = true
 			order = append(order, name)
 			add(followers[name])
 		}
