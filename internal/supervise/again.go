@@ -35,11 +35,7 @@ func (s *service) exited(in *instance) {
 		return // dealt with, or whoever starts or stops it sees its end
 	}
 	d := s.decideLocked(outcome{success: exit.Success(), ran: exit.Time.Sub(in.started)})
-	why := error(nil)
-	if !exit.Success() {
-		why = errors.New(exit.String())
-	}
-	e := s.endedLocked(in, d, why)
+	e := s.endedLocked(in, d, exitError(exit))
 	s.mu.Unlock()
 	s.sup.tell(e)
 	s.noteEnd(in, d, exit.String())

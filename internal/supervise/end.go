@@ -56,6 +56,8 @@ type process struct {
 // program, and when that has ended to what it has left behind; after grace, or
 // when ctx is done, SIGKILL to all. It returns the moment the last one is gone.
 func (t *tracker) end(ctx context.Context, u *unit, main *reap.Process, signals []syscall.Signal, grace time.Duration) error {
+	ctx, done := t.hasty(ctx)
+	defer done()
 	e := &ending{t: t, u: u, main: main, signals: signals, asked: map[process]bool{}}
 	if e.mainLives() {
 		// Remember who is below the program: one of them that has left its Unix

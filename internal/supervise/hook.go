@@ -57,14 +57,18 @@ func (h *hook) spawn(args []string, mark string) (*instance, error) {
 	n := h.runs
 	h.mu.Unlock()
 	h.set(Starting, nil)
-	in, err := spawn(h.sup.reaper, n, program{
+	p := program{
 		args:   args,
 		dir:    h.spec.Workdir,
 		env:    environment(h.sup.env, nil, h.spec.Env, envHook+"="+h.spec.Name, mark),
 		log:    h.sup.logs.Log(h.spec.Name),
 		dev:    h.sup.dev,
 		onExit: h.onExit,
-	})
+	}
+	if h.sup.withUs {
+		p.deathSignal = syscall.SIGTERM
+	}
+	in, err := spawn(h.sup.reaper, n, p)
 	if err != nil {
 		return nil, err
 	}
@@ -89,6 +93,8 @@ func (h *hook) onExit(in *instance) {
 }
 
 func (h *hook) wait(ctx context.Context, in *instance) error {
+	ctx, done := h.sup.tracker.hasty(ctx)
+	defer done()
 	limited, cancel := context.WithTimeout(ctx, h.spec.Timeout)
 	defer cancel()
 	exit, err := in.proc.Wait(limited)

@@ -35,6 +35,8 @@ type program struct {
 	terminal bool
 	log      *logfile.Log
 	dev      string // where ptmx is
+	// deathSignal is what it gets when this process dies, 0 for nothing.
+	deathSignal syscall.Signal
 	// tap sees each line of its output.
 	tap func(line []byte)
 	// onExit is called on the reaper's goroutine.
@@ -61,6 +63,8 @@ func spawn(r *reap.Reaper, n int, p program) (*instance, error) {
 		Files:    out.program,
 		Terminal: p.terminal,
 		OnExit:   func(*reap.Process) { onExit(in) },
+
+		ParentDeathSignal: p.deathSignal,
 	})
 	if err != nil {
 		closeFiles(out.ours)

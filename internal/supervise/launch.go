@@ -50,6 +50,9 @@ func (s *service) spawn(spec *manifest.Service, n int, match *logMatch) (*instan
 		dev:      s.sup.dev,
 		onExit:   s.onExit,
 	}
+	if s.sup.withUs {
+		p.deathSignal = s.signals()[0]
+	}
 	if match != nil {
 		p.tap = match.look
 	}

@@ -149,7 +149,7 @@ func (s *service) endedEarly(in *instance) error {
 	if exit.Success() {
 		reason += ", though it is to stay; if it puts itself into the background, tell it not to"
 	}
-	return &NotReadyError{Reason: reason, Lines: s.lastLines(in)}
+	return &NotReadyError{Reason: reason, Lines: s.lastLines(in), Err: exitError(exit)}
 }
 
 func (s *service) late(ctx context.Context, in *instance, what string) error {

@@ -34,6 +34,9 @@ type Config struct {
 	Hot func() bool
 	// Proc and Dev are where proc(5) and the devices are. Default: /proc and /dev.
 	Proc, Dev string
+	// EndWithUs sends a program the signal that asks it to end when this process
+	// dies. It is for a process that has no namespace which ends with it.
+	EndWithUs bool
 	// OnEvent is told of every change of state. It is called by many goroutines
 	// and must not block.
 	OnEvent func(Event)
@@ -69,6 +72,7 @@ type Supervisor struct {
 	env     []string
 	hot     func() bool
 	dev     string
+	withUs  bool // see Config.EndWithUs
 	onEvent func(Event)
 	notices notices
 
@@ -97,6 +101,7 @@ func New(c Config) (*Supervisor, error) {
 		env:      c.Env,
 		hot:      c.Hot,
 		dev:      c.Dev,
+		withUs:   c.EndWithUs,
 		onEvent:  c.OnEvent,
 		byName:   map[string]*service{},
 

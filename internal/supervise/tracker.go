@@ -1,6 +1,7 @@
 package supervise
 
 import (
+	"context"
 	"errors"
 	"maps"
 	"slices"
@@ -26,7 +27,10 @@ type tracker struct {
 	reaper *reap.Reaper
 	fs     *procfs.FS
 	cancel func() // of the reaper's subscription
-	wg     sync.WaitGroup
+	// hurried ends when there is no time any more to ask a process to end.
+	hurried context.Context
+	hurry   context.CancelFunc
+	wg      sync.WaitGroup
 
 	mu       sync.Mutex // guards all below
 	units    map[string]*unit
@@ -88,6 +92,7 @@ func newTracker(r *reap.Reaper, proc string) *tracker {
 		known:    map[int]seen{},
 		waiting:  map[chan struct{}]bool{},
 	}
+	t.hurried, t.hurry = context.WithCancel(context.Background())
 	t.cancel = r.OnOrphan(t.wake)
 	return t
 }
@@ -95,6 +100,7 @@ func newTracker(r *reap.Reaper, proc string) *tracker {
 // close waits for the census being taken, if there is one.
 func (t *tracker) close() {
 	t.cancel()
+	t.hurry()
 	t.wg.Wait()
 }
 
