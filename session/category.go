@@ -91,6 +91,28 @@ func (m *Manager) createLocked(name string, at int) (*Category, error) {
 	return c, nil
 }
 
+// MoveCategoryAfter puts a category, with the handlers that stand in it, right after the one named
+// other. Both must exist ([ErrNotFound]), and not be the same ([ErrInvalid]).
+func (m *Manager) MoveCategoryAfter(name, other string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	c, err := m.categoryLocked(name)
+	if err != nil {
+		return fmt.Errorf("cannot move category %q: %w", name, ErrNotFound)
+	}
+	if name == other {
+		return fmt.Errorf("cannot move category %q after itself: %w", name, ErrInvalid)
+	}
+	if _, err := m.categoryLocked(other); err != nil {
+		return fmt.Errorf("cannot move category %q after %q: %w", name, other, ErrNotFound)
+	}
+	m.categories = slices.Delete(m.categories, c.rank, c.rank+1)
+	at := slices.IndexFunc(m.categories, func(each *Category) bool { return each.name == other })
+	m.categories = slices.Insert(m.categories, at+1, c)
+	m.rankLocked()
+	return nil
+}
+
 // RemoveCategory removes a category that no handler stands in ([ErrInUse]). A removed category
 // takes no registrations any more ([ErrNotFound]).
 func (m *Manager) RemoveCategory(name string) error {

@@ -243,6 +243,23 @@ func TestListsAgreeWithAModel(t *testing.T) {
 					ref.categories = slices.Insert(ref.categories, slices.Index(ref.categories, other)+1, name)
 				}
 			},
+			"move": func(t *rapid.T) {
+				some := rapid.SampledFrom(append(slices.Clone(ref.categories), "nowhere"))
+				name, other := some.Draw(t, "name"), some.Draw(t, "after")
+				var want error
+				switch {
+				case name == "nowhere" || other == "nowhere":
+					want = session.ErrNotFound
+				case name == other:
+					want = session.ErrInvalid
+				default:
+					ref.categories = slices.DeleteFunc(ref.categories, func(c string) bool { return c == name })
+					ref.categories = slices.Insert(ref.categories, slices.Index(ref.categories, other)+1, name)
+				}
+				if err := m.MoveCategoryAfter(name, other); !errors.Is(err, want) {
+					t.Fatalf("move %s after %s: %v, want %v", name, other, err, want)
+				}
+			},
 			"": func(t *rapid.T) {
 				want := ref.startupList()
 				if got := ids(m.StartupList()); !slices.Equal(got, want) {

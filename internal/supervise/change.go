@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/seancehq/seance/manifest"
 )
 
 // The actions of [Supervisor.Change].
@@ -126,8 +128,12 @@ func (sup *Supervisor) known() string {
 func (sup *Supervisor) ordered() []*service {
 	sup.mu.Lock()
 	defer sup.mu.Unlock()
-	list := make([]*service, 0, len(sup.services))
-	for _, spec := range startupOrder(sup.manifest) {
+	specs := make([]manifest.Service, 0, len(sup.services))
+	for _, s := range sup.services {
+		specs = append(specs, *s.spec())
+	}
+	list := make([]*service, 0, len(specs))
+	for _, spec := range startupOrder(sup.manifest.CategoryOrder(), specs) {
 		list = append(list, sup.byName[spec.Name])
 	}
 	return list

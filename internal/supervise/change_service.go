@@ -1,19 +1,65 @@
 package supervise
 
-import "context"
+import (
+	"context"
+	"slices"
+)
 
 // startForUser is start at a moment when no snapshot holds the service.
 func (s *service) startForUser(ctx context.Context) error {
-	if err := s.acquireForUser(ctx); err != nil {
+	if err := s.acquireForUser(ctx, s.acquireToStart); err != nil {
 		return err
 	}
 	defer s.release()
 	return s.doStart(ctx, anyCalls)
 }
 
+// startAnew is startForUser for a service with a new specification: one that
+// runs and was started by another is restarted.
+func (s *service) startAnew(ctx context.Context) error {
+	if err := s.acquireForUser(ctx, s.acquireToStart); err != nil {
+		return err
+	}
+	defer s.release()
+	if s.isLive() && s.isOutdated() {
+		if err := s.doStop(ctx); err != nil {
+			return err
+		}
+	}
+	return s.doStart(ctx, anyCalls)
+}
+
+// isOutdated says that what runs was not started as the manifest says now.
+func (s *service) isOutdated() bool {
+	s.mu.Lock()
+	launched := s.launched
+	s.mu.Unlock()
+	return launched != nil && slices.ContainsFunc(changedKeys(entry{service: launched}, entry{service: s.spec()}), needsRestart)
+}
+
+// retire is for a service that a reload has stopped and removed.
+func (s *service) retire() {
+	s.hold.retire()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stopTimerLocked()
+}
+
+// runs are the instances whose output may not have ended.
+func (s *service) runs() []*instance {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append(slices.Clone(s.old), s.inst)
+}
+
+func (s *service) flowing() bool {
+	return slices.ContainsFunc(s.runs(), func(in *instance) bool { return in != nil && in.flowing() })
+}
+
 // stopForUser is stop at such a moment.
 func (s *service) stopForUser(ctx context.Context) error {
-	if err := s.acquireToStop(ctx, s.acquireForUser); err != nil {
+	acquire := func(ctx context.Context) error { return s.acquireForUser(ctx, s.acquire) }
+	if err := s.acquireToStop(ctx, acquire); err != nil {
 		return err
 	}
 	defer s.release()

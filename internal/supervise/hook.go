@@ -17,9 +17,10 @@ const hookGrace = time.Second
 // hook runs the commands of one hook of the manifest. What a command starts and
 // leaves running in the background lives on.
 type hook struct {
-	sup  *Supervisor
-	spec manifest.Hook
-	unit *unit
+	sup   *Supervisor
+	spec  manifest.Hook
+	unit  *unit
+	added bool // to the live image
 
 	mu      sync.Mutex // guards all below
 	state   State

@@ -67,7 +67,7 @@ func (s *service) spawn(spec *manifest.Service, n int, match *logMatch) (*instan
 		s.lastExit = s.inst.ending()
 	}
 	s.old = stillFlowing(s.old)
-	s.inst = in
+	s.inst, s.launched = in, spec
 	s.mu.Unlock()
 	close(in.published)
 	return in, nil

@@ -24,12 +24,13 @@ var ErrNoHook = errors.New("no such hook")
 // The error wraps [ErrService], or is that of [session.Manager.Register]; then
 // nothing has changed.
 func (sup *Supervisor) AddHook(m *session.Manager, spec manifest.Hook) error {
-	if sup.named(spec.Name) != nil {
-		return fmt.Errorf("cannot add hook %q: %w", spec.Name, ErrService)
-	}
 	h := newHook(sup, spec)
+	h.added = true
 	sup.mu.Lock()
 	defer sup.mu.Unlock()
+	if sup.byName[spec.Name] != nil {
+		return fmt.Errorf("cannot add hook %q: %w", spec.Name, ErrService)
+	}
 	if err := h.register(m); err != nil {
 		return err
 	}
@@ -46,11 +47,11 @@ func (sup *Supervisor) AddHook(m *session.Manager, spec manifest.Hook) error {
 //
 // The error wraps [ErrService] or [ErrNoHook].
 func (sup *Supervisor) RemoveHook(m *session.Manager, name string) error {
-	if sup.named(name) != nil {
-		return fmt.Errorf("cannot remove hook %q: %w", name, ErrService)
-	}
 	sup.mu.Lock()
 	defer sup.mu.Unlock()
+	if sup.byName[name] != nil {
+		return fmt.Errorf("cannot remove hook %q: %w", name, ErrService)
+	}
 	i := sup.hookLocked(name)
 	if i < 0 {
 		return fmt.Errorf("cannot remove hook %q: %w", name, ErrNoHook)
@@ -66,6 +67,16 @@ func (sup *Supervisor) allHooks() []*hook {
 	sup.mu.Lock()
 	defer sup.mu.Unlock()
 	return slices.Clone(sup.hooks)
+}
+
+// hook is the hook of that name, nil when there is none.
+func (sup *Supervisor) hook(name string) *hook {
+	sup.mu.Lock()
+	defer sup.mu.Unlock()
+	if i := sup.hookLocked(name); i >= 0 {
+		return sup.hooks[i]
+	}
+	return nil
 }
 
 func (sup *Supervisor) hookLocked(name string) int {

@@ -38,7 +38,8 @@ type service struct {
 	suspended bool          // to be started by that
 	changed   chan struct{} // closed at the next change of state; nil: nobody waits
 	inst      *instance
-	old       []*instance // earlier ones whose output others hold open
+	launched  *manifest.Service // what the last start went by
+	old       []*instance       // earlier ones whose output others hold open
 	instances int
 	attempt   int         // starts in a row that did not last
 	restarts  []time.Time // by itself, of late; kept for a limit only
@@ -62,6 +63,7 @@ func newService(sup *Supervisor, spec manifest.Service) *service {
 		op:    make(chan struct{}, 1),
 		state: Pending,
 	}
+	s.hold.all = &sup.held
 	s.current.Store(&spec)
 	return s
 }
@@ -217,7 +219,10 @@ func (s *service) doStop(ctx context.Context) error {
 	s.meant = false
 	state := s.state
 	s.mu.Unlock()
-	if state == Pending {
+	switch state {
+	case Stopped:
+		return nil
+	case Pending:
 		s.set(Stopped, false, nil)
 		return nil
 	}

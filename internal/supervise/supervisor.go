@@ -75,6 +75,7 @@ type Supervisor struct {
 	withUs  bool // see Config.EndWithUs
 	onEvent func(Event)
 	notices notices
+	held    holds
 
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
@@ -87,9 +88,10 @@ type Supervisor struct {
 	manifest *manifest.Manifest
 	services []*service // in the order of the manifest; never changed once made
 	byName   map[string]*service
-	hooks    []*hook // in the order of the manifest, then in that of AddHook
-	former   []*hook // replaced or removed, whose output others hold open
-	closed   bool    // no more goroutines
+	hooks    []*hook    // in the order of the manifest, then in that of AddHook
+	gone     []*service // removed, whose output others hold open
+	former   []*hook    // the same of hooks, or replaced
+	closed   bool       // no more goroutines
 }
 
 // New makes a Supervisor. Nothing is started.
@@ -261,14 +263,12 @@ func (sup *Supervisor) Close() {
 
 func (sup *Supervisor) instances() []*instance {
 	var all []*instance
-	for _, s := range sup.all() {
-		s.mu.Lock()
-		all = append(append(all, s.old...), s.inst)
-		s.mu.Unlock()
-	}
 	sup.mu.Lock()
-	hooks := slices.Concat(sup.hooks, sup.former)
+	services, hooks := slices.Concat(sup.services, sup.gone), slices.Concat(sup.hooks, sup.former)
 	sup.mu.Unlock()
+	for _, s := range services {
+		all = append(all, s.runs()...)
+	}
 	for _, h := range hooks {
 		all = append(all, h.instances()...)
 	}
