@@ -123,6 +123,12 @@ on_failure: roll-back
 	if want := []string{"/srv/shop/seance.yaml", "/srv/over/extra.yaml"}; !reflect.DeepEqual(got.Files, want) {
 		t.Errorf("files %v", got.Files)
 	}
+	if from := SourceFiles(got.Source); !reflect.DeepEqual(from, got.Files) {
+		t.Errorf("source of %v", from)
+	}
+	if from := SourceFiles([]byte("# from: \"/x\"\nname: x")); from != nil {
+		t.Errorf("a text of its own is from %v", from)
+	}
 	if want := []Category{{"c", ""}, {"d", "c"}, {"e", ""}}; !reflect.DeepEqual(got.Categories, want) {
 		t.Errorf("categories %v", got.Categories)
 	}

@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -215,13 +216,17 @@ func (g *needGraph) circles() [][]*Service {
 	return all
 }
 
-// StartOrder gives the services in the order of registration: that of the file,
-// but each after those of its rank that it needs. Registered so (and the hooks
-// after them), a start-up list shows in which order services start.
+// StartOrder gives the services in the order of the start-up list: by category
+// and priority, and in one rank as in the file, but each after those that it
+// needs. Whoever registers them goes by this order.
 //
 // It is for valid manifests.
 func (m *Manifest) StartOrder() []*Service {
+	g := newNeedGraph(m)
 	order := make([]*Service, 0, len(m.Services))
-	newNeedGraph(m).walk(func(s *Service) { order = append(order, s) }, func([]*Service) {})
+	g.walk(func(s *Service) { order = append(order, s) }, func([]*Service) {})
+	slices.SortStableFunc(order, func(a, b *Service) int {
+		return cmp.Or(g.position[a.Category]-g.position[b.Category], cmp.Compare(a.Priority, b.Priority))
+	})
 	return order
 }

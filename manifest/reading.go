@@ -24,6 +24,7 @@ type reading struct {
 	seen   map[string]bool     // manifests among them
 	envs   map[string][]envVar // environment files by their paths
 	layers []*node             // the lowest first
+	names  []string            // files that were asked for, absolute
 	dotEnv map[string]string
 	own    []envVar // of .env, in its order
 	// apart is set when the first file's text does not make the manifest by
@@ -91,6 +92,7 @@ func (r *reading) named(file string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot read manifest %q: %w", file, err)
 	}
+	r.names = append(r.names, path)
 	if r.seen[path] {
 		return nil, nil
 	}

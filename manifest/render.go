@@ -12,12 +12,45 @@ import (
 // from other files stands in it. Parse makes the same manifest of it.
 func (r *reading) render(root *node) ([]byte, error) {
 	w := &renderer{final: r.d.final}
-	w.out.WriteString("# What the manifest came to when it was read, with all its files and variables.\n")
+	w.out.WriteString(sourceMark)
+	for _, path := range r.names {
+		w.out.WriteString(namedMark + yamlString(path) + "\n")
+	}
 	w.block(place{}, root, 0)
 	if w.out.Len() > MaxSize || w.values > maxValues || w.entries > maxEntries {
 		return nil, Errors{r.d.src.errorAt(newPos(1, 1), fmt.Sprintf("the manifest with all its files comes to more than %d bytes, %d values, or %d keys in one mapping", MaxSize, maxValues, maxEntries), "")}
 	}
 	return []byte(w.out.String()), nil
+}
+
+// sourceMark begins a source that is not the text of a file. Below it stands
+// from which files it was read, each after a namedMark.
+const (
+	sourceMark = "# What the manifest came to when it was read, with all its files and variables.\n"
+	namedMark  = "# from: "
+)
+
+// SourceFiles are the files that were named when a manifest was read, as its
+// source tells: those to read when it is to be read again. It is nil for a source
+// that is the text of the one file, Manifest.Path.
+func SourceFiles(source []byte) []string {
+	rest, ok := strings.CutPrefix(string(source), sourceMark)
+	if !ok {
+		return nil
+	}
+	var files []string
+	for line := range strings.Lines(rest) {
+		quoted, ok := strings.CutPrefix(line, namedMark)
+		if !ok {
+			break
+		}
+		if s, e := newSource("", []byte(quoted)); e == nil {
+			if n, e := parseTree(s); e == nil && n.kind == kindString {
+				files = append(files, n.text)
+			}
+		}
+	}
+	return files
 }
 
 // renderer writes YAML.

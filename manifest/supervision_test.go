@@ -133,8 +133,8 @@ func TestStartOrder(t *testing.T) {
 		"{a: {command: x}, b: {command: x}}":                                                                    "a b",
 		"{a: {command: x, needs: [c]}, b: {command: x}, c: {command: x}}":                                       "c a b",
 		"{a: {command: x, needs: [b, c]}, b: {command: x, needs: [d]}, c: {command: x}, d: {command: x}}":       "d b c a",
-		"{a: {command: x, needs: [b]}, b: {command: x, category: system}, c: {command: x}}":                     "a b c",
-		"{a: {command: x, priority: 5, needs: [b]}, b: {command: x, priority: 4}, c: {command: x}}":             "a b c",
+		"{a: {command: x, needs: [b]}, b: {command: x, category: system}, c: {command: x}}":                     "b a c",
+		"{a: {command: x, priority: 5, needs: [b]}, b: {command: x, priority: 4}, c: {command: x}}":             "b a c",
 		"{a: {command: x, replicas: 2, needs: [b]}, b: {command: x, replicas: 2, needs: [c]}, c: {command: x}}": "c b-1 b-2 a-1 a-2",
 	} {
 		m := mustParse(t, "", "services: "+src)
