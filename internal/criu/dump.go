@@ -1,6 +1,7 @@
 package criu
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -8,6 +9,8 @@ import (
 
 	gocriu "github.com/checkpoint-restore/go-criu/v8"
 	"github.com/checkpoint-restore/go-criu/v8/rpc"
+
+	"github.com/seancehq/seance/internal/linux/rewind"
 )
 
 // Names of the logs that CRIU leaves in the folder of a dump.
@@ -36,6 +39,22 @@ type Dump struct {
 	Frozen func() error
 	// Kill ends the processes after Frozen instead of letting them go on.
 	Kill bool
+	// Halter has the processes stand still on their own; nil: nobody can. Without
+	// one, calls that the freeze cut short fail with EINTR when they go on.
+	Halter Halter
+	// Warn is told what could not be done and is no reason to fail.
+	Warn func(error)
+}
+
+// Halter has all processes of a tree stand still, such as a cgroup's freezer.
+type Halter interface {
+	// Freeze asks for it. Processes that are being traced stop when they are let
+	// go.
+	Freeze() error
+	// AwaitFrozen waits until all do.
+	AwaitFrozen() error
+	// Thaw lets them run on.
+	Thaw() error
 }
 
 // Run writes the tree to the folder and returns how long it stood still.
@@ -48,10 +67,13 @@ func (d Dump) Run(c *CRIU) (still time.Duration, err error) {
 		return 0, fmt.Errorf("cannot freeze the image: %w", err)
 	}
 	defer dir.Close()
-	n := &dumpNotes{frozen: d.Frozen}
+	n := &dumpNotes{Dump: d}
 	err = inPrivateMounts(func() error {
 		return c.run(func(g *gocriu.Criu) error { return g.Dump(d.options(dir), n) })
 	})
+	if n.halted {
+		d.warn(n.goOn())
+	}
 	still = n.since()
 	switch {
 	case n.err != nil:
@@ -94,12 +116,20 @@ func common(dir *os.File, log string) *rpc.CriuOpts {
 
 func ptr[T any](v T) *T { return &v }
 
+func (d Dump) warn(err error) {
+	if err != nil && d.Warn != nil {
+		d.Warn(err)
+	}
+}
+
 // dumpNotes hears of CRIU's progress.
 type dumpNotes struct {
 	gocriu.NoNotify
-	frozen func() error
-	began  time.Time
-	err    error // what Frozen said
+	Dump
+	began   time.Time
+	threads []int // whose calls CRIU has cut short
+	halted  bool  // the processes were told to stand still
+	err     error // what Frozen said
 }
 
 // PreDump comes just before the processes are stopped.
@@ -108,11 +138,40 @@ func (n *dumpNotes) PreDump() error {
 	return nil
 }
 
+// PostDump comes when all is written and CRIU still holds the processes.
 func (n *dumpNotes) PostDump() error {
-	if n.frozen != nil {
-		n.err = n.frozen()
+	var err error
+	if n.threads, err = interrupted(filepath.Join(n.Dir, DumpLog)); err == nil {
+		err = mend(n.Dir, n.threads)
+	}
+	n.warn(err)
+	if n.Frozen != nil {
+		n.err = n.Frozen()
+	}
+	if !n.Kill || n.err != nil {
+		n.halt()
 	}
 	return n.err
+}
+
+// halt keeps the processes from running on when CRIU lets them go, if there are
+// calls to be set back.
+func (n *dumpNotes) halt() {
+	if n.Halter == nil || len(n.threads) == 0 {
+		return
+	}
+	err := n.Halter.Freeze()
+	n.halted = err == nil
+	n.warn(err)
+}
+
+// goOn sets back the calls that were cut short, and lets the processes run on.
+func (n *dumpNotes) goOn() error {
+	err := n.Halter.AwaitFrozen()
+	if err == nil {
+		err = rewind.Threads(n.threads)
+	}
+	return errors.Join(err, n.Halter.Thaw())
 }
 
 func (n *dumpNotes) since() time.Duration {
