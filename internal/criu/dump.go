@@ -23,14 +23,18 @@ const (
 // that a restore can put another in its place.
 const ownMount = "seance-own"
 
+// groupsMount is the key of the image's control groups.
+const groupsMount = "seance-groups"
+
 // Dump says what to freeze and where to.
 type Dump struct {
 	// PID is the first process of the tree.
 	PID int
 	// Dir receives CRIU's files. It exists and is empty.
 	Dir string
-	// Inside is the path at which the image's own folder is mounted in it.
-	Inside string
+	// Inside is the path at which the image's own folder is mounted in it,
+	// Groups that of its control groups, if it has any.
+	Inside, Groups string
 	// LockNetwork drops packets of the tree's TCP connections while it is
 	// frozen. It is needed when a peer is outside the tree.
 	LockNetwork bool
@@ -89,6 +93,9 @@ func (d Dump) options(dir *os.File) *rpc.CriuOpts {
 	o.Pid = ptr(int32(d.PID))
 	o.LeaveRunning = ptr(!d.Kill)
 	o.External = []string{"mnt[" + d.Inside + "]:" + ownMount, "mnt[]"}
+	if d.Groups != "" {
+		o.External = append(o.External, "mnt["+d.Groups+"]:"+groupsMount)
+	}
 	// Files that are open but deleted go into the dump (ghosts) or, when they
 	// have another name, get one for the time of it (link remap).
 	o.LinkRemap = ptr(true)

@@ -15,6 +15,9 @@ type Restore struct {
 	Dir string
 	// Own is the folder on the host that becomes the image's own.
 	Own string
+	// Groups is the folder that becomes that of its control groups, if it had
+	// any when it was dumped.
+	Groups string
 	// Root is an empty folder on which the host's root is mounted for the
 	// time of the restore, in a namespace that nobody else sees.
 	Root string
@@ -51,7 +54,7 @@ func (r Restore) restore(c *CRIU, dir *os.File, n *restoreNotes) error {
 	o := common(dir, RestoreLog)
 	o.Root = ptr(r.Root)
 	o.RstSibling = ptr(true)
-	o.External = []string{"mnt[" + ownMount + "]:" + r.Own, "mnt[]"}
+	o.External = []string{"mnt[" + ownMount + "]:" + r.Own, "mnt[" + groupsMount + "]:" + r.Groups, "mnt[]"}
 	return c.run(func(g *gocriu.Criu) error { return g.Restore(o, n) })
 }
 

@@ -61,7 +61,7 @@ func enter(args []string) error {
 		return err
 	}
 	if spec.Own {
-		layout := ns.Layout{Dir: dir, Inside: spec.Dir, Root: filepath.Join(dir, "root")}
+		layout := ns.Layout{Dir: dir, Inside: spec.Dir, Groups: spec.Groups, Root: filepath.Join(dir, "root")}
 		if err := ns.Enter(layout); err != nil {
 			return err
 		}

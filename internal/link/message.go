@@ -83,6 +83,10 @@ type Spec struct {
 	// it was made in memory.
 	Manifest     []byte `json:"manifest"`
 	ManifestPath string `json:"manifest_path"`
+	// Groups is where the image's control groups are, as the monitor sees it; ""
+	// for none. An image with a mount tree of its own finds them in the folder
+	// cgroup of Dir.
+	Groups string `json:"groups,omitempty"`
 	// Hot says that a snapshot keeps the memory of running programs.
 	Hot bool `json:"hot"`
 	// Env is the environment that programs inherit.

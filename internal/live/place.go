@@ -73,9 +73,12 @@ func Lock(l api.Live) (*os.File, error) {
 // Sweep removes what a live image leaves in its folder, all but its logs.
 func Sweep(l api.Live) error {
 	var errs []error
+	if r, err := ReadRecord(l); err == nil {
+		errs = append(errs, EndGroups(r.Groups()))
+	}
 	paths := []string{
 		l.Record(), l.Record() + ".new", l.Socket(), l.Link(), l.Inside(), SpecPath(l), SpecPath(l) + ".new",
-		RootDir(l), filepath.Dir(l.Program()),
+		RootDir(l), GroupsDir(l), filepath.Dir(l.Program()),
 	}
 	for _, path := range append(paths, WorkDirs(l)...) {
 		if err := RemoveAll(path); err != nil && !errors.Is(err, fs.ErrNotExist) {

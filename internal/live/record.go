@@ -24,6 +24,8 @@ type Record struct {
 	Source   []byte    `json:"source"`             // the manifest as it was read
 	Program  string    `json:"program"`            // key of the init binary in Programs
 	Began    time.Time `json:"began"`
+	// GroupsPath is the folder of its control groups, "" if it has none.
+	GroupsPath string `json:"groups,omitempty"`
 	// Reviving is set until a revived init has been told that it is one.
 	Reviving bool `json:"reviving,omitempty"`
 	// Saving is set while a save is under way.

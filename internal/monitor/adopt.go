@@ -29,6 +29,8 @@ func (m *Monitor) adopt(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	m.groups = m.record.Groups()
+	m.warn(m.groups.Thaw()) // a save whose monitor was lost may have left it frozen
 	if err := m.greet(ctx, m.adoption(ctx)); err != nil {
 		if m.ended() {
 			return m.clearAway(ctx)

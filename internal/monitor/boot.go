@@ -1,6 +1,7 @@
 package monitor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -119,7 +120,13 @@ func (m *Monitor) bootHot(ctx context.Context, img *image.Image) error {
 		return err
 	}
 	m.ours, m.record.Reviving = true, true
-	r := criu.Restore{Dir: dir, Own: m.live.Dir, Root: live.RootDir(m.live), Restored: m.hold}
+	if err := m.makeGroups(); err != nil {
+		return err
+	}
+	r := criu.Restore{
+		Dir: dir, Own: m.live.Dir, Groups: cmp.Or(m.record.GroupsPath, live.GroupsDir(m.live)), Root: live.RootDir(m.live),
+		Restored: m.hold,
+	}
 	if _, err := r.Run(m.criu); err != nil {
 		return fmt.Errorf("cannot boot image %q: %w", m.record.FromRef, m.notRevived(err))
 	}

@@ -159,6 +159,7 @@ func (m *Monitor) begin(ctx context.Context, l api.Launch) error {
 // that lives on without answering is left alone.
 func (m *Monitor) giveUp() {
 	if m.init == nil {
+		m.warn(live.EndGroups(m.groups))
 		if err := live.Sweep(m.live); err != nil && !live.Alive(m.live) {
 			m.log.Error("cannot clear away", "error", err)
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/seancehq/seance/image"
 	"github.com/seancehq/seance/internal/criu"
 	"github.com/seancehq/seance/internal/link"
+	"github.com/seancehq/seance/internal/linux/cgroup"
 	"github.com/seancehq/seance/internal/linux/pidfd"
 	"github.com/seancehq/seance/internal/live"
 	"github.com/seancehq/seance/internal/program"
@@ -30,6 +31,7 @@ type Monitor struct {
 	// Set when the image comes to life, and only changed by the goroutine
 	// that runs life.
 	record  live.Record
+	groups  *cgroup.Tree // nil: it has no control groups
 	init    *pidfd.Handle
 	lock    *os.File
 	ours    bool           // init is our child

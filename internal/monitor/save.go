@@ -133,7 +133,10 @@ func (s *save) hot(ctx context.Context) error {
 	if s.before.processes, err = s.m.processes(); err != nil {
 		return fmt.Errorf("cannot see the image's processes: %w", err)
 	}
-	d := criu.Dump{PID: s.m.record.Init.PID, Dir: dir, Inside: api.InsideDir, LockNetwork: lock, Kill: s.asked.Quit}
+	d := criu.Dump{
+		PID: s.m.record.Init.PID, Dir: dir, Inside: api.InsideDir, Groups: s.m.groupsInside(),
+		LockNetwork: lock, Kill: s.asked.Quit, Halter: s.m.halter(), Warn: s.m.warn,
+	}
 	d.Frozen = func() error { return s.frozen(ctx, dir) }
 	s.still, err = d.Run(s.m.criu)
 	if s.killed { // and CRIU has lost the processes it held, which means nothing

@@ -77,6 +77,9 @@ func (m *Monitor) spawn(ctx context.Context) error {
 	if err := os.MkdirAll(live.RootDir(m.live), 0o755); err != nil {
 		return err
 	}
+	if err := m.makeGroups(); err != nil {
+		return err
+	}
 	if err := live.WriteFile(live.SpecPath(m.live), m.spec()); err != nil {
 		return fmt.Errorf("cannot tell init what to run: %w", err)
 	}
@@ -98,7 +101,7 @@ func (m *Monitor) spawn(ctx context.Context) error {
 func (m *Monitor) spec() link.Spec {
 	s := link.Spec{
 		Name: m.live.Name, Dir: m.live.Dir, Hot: m.criu != nil, Own: m.criu != nil,
-		Manifest: m.record.Source, ManifestPath: m.record.Manifest, Env: inherited(os.Environ()),
+		Groups: m.record.GroupsPath, Manifest: m.record.Source, ManifestPath: m.record.Manifest, Env: inherited(os.Environ()),
 	}
 	if s.Own {
 		s.Dir = api.InsideDir
@@ -126,7 +129,10 @@ func (m *Monitor) hold(pid int) error {
 	}
 	m.init = h
 	m.record.Name, m.record.Init, m.record.Began = m.live.Name, h.ID, time.Now()
-	return m.record.Write(m.live)
+	if err := m.record.Write(m.live); err != nil {
+		return err
+	}
+	return m.enterGroups()
 }
 
 // gate is what stands between init's birth and its first step, and the pipe

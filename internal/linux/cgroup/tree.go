@@ -139,6 +139,14 @@ func (t *Tree) Group(name string) (*Group, error) {
 	return &Group{dir, t.clone}, nil
 }
 
+// All is the group of all processes in the Tree.
+func (t *Tree) All() *Group {
+	if t == nil {
+		return nil
+	}
+	return &Group{t.dir, t.clone}
+}
+
 func isFolder(path string) bool {
 	info, err := os.Stat(path)
 	return err == nil && info.IsDir()

@@ -16,6 +16,9 @@ type Layout struct {
 	Dir string
 	// Inside is where programs in the image find Dir.
 	Inside string
+	// Groups is the folder of its control groups on the host, "" for none. It is
+	// mounted in the folder cgroup of Dir.
+	Groups string
 	// Root is an empty folder on which the image's tree is put together. It
 	// is a mount point for a moment, in the image's namespace only.
 	Root string
@@ -36,6 +39,7 @@ func Enter(l Layout) error {
 		mountSys,
 		mountDev,
 		mountOwn,
+		mountGroups,
 		pivot,
 	}
 	for _, step := range steps {
@@ -92,6 +96,14 @@ func mountOwn(l Layout) error {
 		return err
 	}
 	return mountAt(l.Dir, at, "", unix.MS_BIND, "")
+}
+
+// mountGroups makes the image's control groups appear in its own folder.
+func mountGroups(l Layout) error {
+	if l.Groups == "" {
+		return nil
+	}
+	return mountAt(l.Groups, filepath.Join(l.Root, l.Inside, "cgroup"), "", unix.MS_BIND, "")
 }
 
 // pivot makes the new tree the root and lets the old one go. Stacking the old
