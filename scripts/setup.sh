@@ -19,6 +19,7 @@ readonly programs=(
 	redis-cli=redis-tools
 	curl=curl
 	ps=procps
+	tmux=tmux           # shows what a full-screen command draws
 )
 readonly wanted=("${programs[@]}" "$@")
 missing=() packages=()

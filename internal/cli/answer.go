@@ -44,6 +44,18 @@ func keepersOf(live api.Live) keepers {
 	return keepers{monitor: listener(live.Socket()), init: readRecord(live).initPID(), log: live.MonitorLog()}
 }
 
+// keepersOf finds them for an image that has answered before.
+func (a *app) keepersOf(t *target) keepers {
+	if t.inside {
+		return keepers{init: listener(a.env(api.EnvSocket))}
+	}
+	home, err := a.homeFolder()
+	if err != nil {
+		return keepers{}
+	}
+	return keepersOf(home.Live(t.image.Name))
+}
+
 // listener is the PID of the process that listens on a unix socket, 0 when
 // there is none. A connection is made, and its end known, though the process
 // is stopped: see SO_PEERCRED in unix(7).

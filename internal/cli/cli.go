@@ -84,7 +84,7 @@ and boot it again later, where it stopped.`,
 	)
 	addTo(root, groupLife, a.upCommand(), a.runCommand(), a.snapshotCommand(), a.quitCommand(), a.bootCommand())
 	addTo(root, groupServices, a.startCommand(), a.stopCommand(), a.restartCommand(), a.reloadCommand(), a.waitCommand())
-	addTo(root, groupLook, a.lsCommand(), a.psCommand(), a.treeCommand(), a.listCommand(), a.logsCommand(),
+	addTo(root, groupLook, a.lsCommand(), a.psCommand(), a.topCommand(), a.treeCommand(), a.listCommand(), a.logsCommand(),
 		a.eventsCommand(), a.metricsCommand())
 	addTo(root, groupLists, a.handlerCommand(), a.categoryCommand())
 	addTo(root, groupStore, a.imagesCommand(), a.imageCommand())

@@ -30,6 +30,9 @@ func TestMain(m *testing.M) {
 	if len(os.Args) > 2 && os.Args[1] == deafCommand {
 		os.Exit(playDeaf(os.Args[2]))
 	}
+	if len(os.Args) > 2 && os.Args[1] == bugCommand {
+		os.Exit(playBug(os.Args[2]))
+	}
 	if status, done := testenv.OwnMounts(); done {
 		os.Exit(status)
 	}

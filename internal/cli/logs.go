@@ -75,8 +75,8 @@ type logSource func(ctx context.Context, q api.LogQuery, each func(api.LogLine) 
 // the folder of the image that the command runs in. It names the services that
 // are known to have a log, or may get one.
 func (a *app) findLogs(ctx context.Context, follow bool) (source logSource, services []string, err error) {
-	if socket := a.insideSocket(); socket != "" {
-		around := api.Live{Name: a.env(api.EnvImage), Dir: filepath.Dir(socket)}
+	if a.insideSocket() != "" {
+		around := a.around()
 		return logFiles(around, follow), logged(around), nil
 	}
 	t, err := a.connectOutside(ctx)
@@ -91,6 +91,11 @@ func (a *app) findLogs(ctx context.Context, follow bool) (source logSource, serv
 		return nil, nil, err
 	}
 	return logFiles(past, false), logged(past), nil // nothing more will come
+}
+
+// around is the image that this command runs in.
+func (a *app) around() api.Live {
+	return api.Live{Name: a.env(api.EnvImage), Dir: filepath.Dir(a.insideSocket())}
 }
 
 func (a *app) liveLogs(ctx context.Context, t *target, follow bool) (source logSource, services []string, err error) {

@@ -175,7 +175,7 @@ func failedChanges(result api.ServicesResult) error {
 	var failed []string
 	for _, c := range result.Services {
 		if c.Error != "" {
-			failed = append(failed, fmt.Sprintf("%s: %s", c.Name, c.Error))
+			failed = append(failed, c.Error)
 		}
 	}
 	if len(failed) == 0 {

@@ -52,9 +52,9 @@ func TestChangeServices(t *testing.T) {
 			printed{exitOK, "", ""}},
 		"restart --wait db web mail": {
 			api.ServicesRequest{Action: api.ActionRestart, Services: []string{"db", "web", "mail"}, Wait: true},
-			[]api.ServiceChange{{Name: "db", State: "failed", Changed: true, Error: "exit status 1; its last lines:\n  | oh"},
-				{Name: "web", State: "running", Changed: true}, {Name: "mail", State: "failed", Error: "no such program"}},
-			printed{exitFailed, "web has restarted and is ready\n", "seance: db: exit status 1; its last lines:\n  | oh\nseance: mail: no such program\n"}},
+			[]api.ServiceChange{{Name: "db", State: "failed", Changed: true, Error: "cannot start service \"db\": exit status 1; its last lines:\n  | oh"},
+				{Name: "web", State: "running", Changed: true}, {Name: "mail", State: "failed", Error: "cannot start service \"mail\": no such program"}},
+			printed{exitFailed, "web has restarted and is ready\n", "seance: cannot start service \"db\": exit status 1; its last lines:\n  | oh\nseance: cannot start service \"mail\": no such program\n"}},
 	} {
 		t.Run(args, func(t *testing.T) {
 			p := newPlace(t)
@@ -70,14 +70,14 @@ func TestChangeServices(t *testing.T) {
 
 func TestChangeServicesJSON(t *testing.T) {
 	p := newPlace(t)
-	one := api.ServiceChange{Name: "db", State: "failed", Error: "no such program"}
+	one := api.ServiceChange{Name: "db", State: "failed", Error: "cannot start service \"mail\": no such program"}
 	p.serve("shop", with(shop("shop"), "POST /v1/services", changed(new(api.ServicesRequest), one)))
 	got := p.run("start", "db", "--json")
 	var result api.ServicesResult
 	if err := json.Unmarshal([]byte(got.stdout), &result); err != nil || len(result.Services) != 1 || !reflect.DeepEqual(result.Services[0], one) {
 		t.Errorf("got %s (%v)", got.stdout, err)
 	}
-	if got.status != exitFailed || got.stderr != "seance: db: no such program\n" {
+	if got.status != exitFailed || got.stderr != "seance: cannot start service \"mail\": no such program\n" {
 		t.Errorf("status %d, %s", got.status, got.stderr)
 	}
 }

@@ -53,14 +53,18 @@ func blankControl(r rune) rune {
 
 // write prints the table, the head line too when there are no rows.
 func (t *table) write(w io.Writer) error {
-	widths := t.widths()
-	var b strings.Builder
-	for _, row := range append([][]string{t.head}, t.rows...) {
-		b.WriteString(t.line(row, widths))
-		b.WriteByte('\n')
-	}
-	_, err := io.WriteString(w, b.String())
+	_, err := io.WriteString(w, strings.Join(t.lines(), "\n")+"\n")
 	return err
+}
+
+// lines are those of the table, the head line first.
+func (t *table) lines() []string {
+	widths := t.widths()
+	lines := []string{t.line(t.head, widths)}
+	for _, row := range t.rows {
+		lines = append(lines, t.line(row, widths))
+	}
+	return lines
 }
 
 func (t *table) widths() []int {
