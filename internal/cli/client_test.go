@@ -125,6 +125,21 @@ job      disabled         0     -     -       -       -  -                      
 	}
 }
 
+// An image that was saved by an earlier seance has an init that does not know what
+// services use.
+func TestPsOfAnOlderImage(t *testing.T) {
+	p := newPlace(t)
+	p.serve("shop", with(shop("shop"), "GET /v1/services", func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.RawQuery != "" {
+			refuse(400, api.Error{Code: api.CodeBad, Message: "init does not know the call \"usage\""})(w, r)
+			return
+		}
+		answer([]api.Service{{Name: "db", State: "stopped", Command: []string{"db"}}})(w, r)
+	}))
+	p.run("ps").want(t, exitOK, "SERVICE  STATE    RESTARTS  PID  CPU  MEMORY  UPTIME  PORTS  LAST EXIT  COMMAND\n"+
+		"db       stopped         0    -    -       -       -  -      -          db\n", "")
+}
+
 func TestList(t *testing.T) {
 	p := newPlace(t)
 	link := api.Handler{ID: "link", Kind: "seance", Category: "system", Priority: 10,

@@ -26,7 +26,7 @@ func (a *app) ps(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	services, err := t.ServicesWithUsage(ctx)
+	services, err := t.servicesWithUsage(ctx)
 	if err != nil {
 		return err
 	}

@@ -141,7 +141,7 @@ func (w *watcher) look(ctx context.Context) tea.Msg {
 	l := looked{}
 	l.image, l.err = ask(ctx, t.Client, t.image.Name, func() keepers { return w.app.keepersOf(t) })
 	if l.err == nil {
-		l.services, l.err = t.ServicesWithUsage(ctx)
+		l.services, l.err = t.servicesWithUsage(ctx)
 	}
 	if unanswered(l.err) && ctx.Err() == nil {
 		w.find(ctx, t, &l)

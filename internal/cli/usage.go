@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -8,6 +10,17 @@ import (
 
 	"github.com/seancehq/seance/api"
 )
+
+// servicesWithUsage are the services with what they use; without, when the image
+// cannot tell. One that was saved by an earlier seance has an init that does not
+// know the question.
+func (t *target) servicesWithUsage(ctx context.Context) ([]api.Service, error) {
+	services, err := t.ServicesWithUsage(ctx)
+	if errors.As(err, new(*api.Error)) {
+		return t.Services(ctx)
+	}
+	return services, err
+}
 
 // cpuSinceStart is the share of one processor that a service has used since it
 // was started; "" when that is not known.
