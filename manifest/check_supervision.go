@@ -97,6 +97,7 @@ func (c *checker) probe(p place, s *Service) {
 		{"tcp", r.TCP != "", func(p place) { c.address(p, r.TCP) }},
 		{"http", r.HTTP != "", func(p place) { c.url(p, r.HTTP) }},
 		{"command", r.Command != nil, func(p place) { c.command(p, r.Command) }},
+		{"notify", r.Notify, func(place) {}},
 	})
 	c.status(p.key("status"), r.Status, r.HTTP)
 	c.positive(p.key("interval"), r.Interval)

@@ -20,6 +20,7 @@ var probeFields = []field[Probe]{
 	{"tcp", func(d *decoder, p place, n *node, r *Probe) { d.tcp(p, n, &r.TCP) }},
 	{"http", func(d *decoder, p place, n *node, r *Probe) { d.nonEmpty(p, n, &r.HTTP) }},
 	{"command", func(d *decoder, p place, n *node, r *Probe) { r.Command = d.command(p, n) }},
+	{"notify", func(d *decoder, p place, n *node, r *Probe) { d.onlyTrue(p, n, &r.Notify) }},
 	{"status", func(d *decoder, p place, n *node, r *Probe) { r.Status = d.status(p, n) }},
 	{"interval", func(d *decoder, p place, n *node, r *Probe) { d.duration(p, n, &r.Interval) }},
 	{"timeout", func(d *decoder, p place, n *node, r *Probe) { d.duration(p, n, &r.Timeout) }},
@@ -34,7 +35,7 @@ func (d *decoder) ready(p place, n *node) *Ready {
 
 func (d *decoder) probe(p place, n *node) *Probe {
 	r := &Probe{Interval: DefaultProbeInterval, Timeout: DefaultProbeTimeout, Failures: DefaultProbeFailures}
-	decodeFields(d, p, n, "write {tcp: 127.0.0.1:PORT}, or one of http, command", probeFields, r)
+	decodeFields(d, p, n, "write {tcp: 127.0.0.1:PORT}, or one of http, command, notify", probeFields, r)
 	return r
 }
 

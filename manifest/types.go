@@ -140,7 +140,7 @@ type Limit struct{ Soft, Hard uint64 }
 const Unlimited = ^uint64(0)
 
 // Probe asks a running service at intervals whether it is healthy. Exactly one
-// of TCP, HTTP and Command is set. After Failures that follow each other the
+// of TCP, HTTP, Command and Notify is set. After Failures that follow each other the
 // service is restarted, unless its restart policy is RestartNo: then it is no
 // longer ready, and no more.
 type Probe struct {
@@ -148,6 +148,10 @@ type Probe struct {
 	HTTP     string
 	Status   []int // of HTTP; none: 200 to 399
 	Command  []string
+	// Notify expects WATCHDOG=1 on the socket named in NOTIFY_SOCKET at least
+	// once in an Interval, see sd_watchdog_enabled(3). One that does not come is
+	// enough: Timeout and Failures mean nothing then.
+	Notify   bool
 	Interval time.Duration // from one to the next. Default: DefaultProbeInterval
 	Timeout  time.Duration // of one. Default: DefaultProbeTimeout
 	Failures int           // Default: DefaultProbeFailures

@@ -2,27 +2,51 @@ package supervise
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"sync"
 )
 
 // gate holds up the probes of a service while the image is frozen, so that no
 // connection and no process of a probe is frozen with it.
 type gate struct {
-	run sync.Mutex // held by the probe that is being made
-
 	mu     sync.Mutex    // guards all below
 	opened chan struct{} // nil: the gate is open; else closed when it opens
-	giveUp context.CancelFunc
+	passes []*pass       // probes that are being made
+	idle   chan struct{} // closed when there are none any more; nil: nobody waits
 }
 
-// pass makes one probe, once the gate is open. A probe that is cut short by
-// pause fails.
+// pass is one probe that is being made.
+type pass struct{ cut context.CancelCauseFunc }
+
+// errCut is the error of a probe that was cut short by pause. It says nothing
+// about the service.
+var errCut = errors.New("cut short by a snapshot")
+
+// pass makes one probe, once the gate is open.
 func (g *gate) pass(ctx context.Context, probe func(context.Context) error) error {
+	ctx, cut := context.WithCancelCause(ctx)
+	defer cut(nil)
+	p := &pass{cut}
+	if err := g.enter(ctx, p); err != nil {
+		return err
+	}
+	defer g.leave(p)
+	err := probe(ctx)
+	if err != nil && context.Cause(ctx) == errCut {
+		return errCut
+	}
+	return err
+}
+
+func (g *gate) enter(ctx context.Context, p *pass) error {
 	for {
 		g.mu.Lock()
 		opened := g.opened
 		if opened == nil {
-			break
+			g.passes = append(g.passes, p)
+			g.mu.Unlock()
+			return nil
 		}
 		g.mu.Unlock()
 		select {
@@ -31,28 +55,39 @@ func (g *gate) pass(ctx context.Context, probe func(context.Context) error) erro
 			return ctx.Err()
 		}
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	g.run.Lock() // nobody holds it for long: probes are made one at a time
-	defer g.run.Unlock()
-	g.giveUp = cancel
-	g.mu.Unlock()
-	return probe(ctx)
 }
 
-// pause closes the gate and waits until the probe being made has ended.
+func (g *gate) leave(p *pass) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.passes = slices.DeleteFunc(g.passes, func(o *pass) bool { return o == p })
+	if len(g.passes) > 0 {
+		return
+	}
+	g.passes = nil
+	if g.idle != nil {
+		close(g.idle)
+		g.idle = nil
+	}
+}
+
+// pause closes the gate and waits until the probes being made have ended.
 func (g *gate) pause() {
 	g.mu.Lock()
 	if g.opened == nil {
 		g.opened = make(chan struct{})
 	}
-	if g.giveUp != nil {
-		g.giveUp()
+	for _, p := range g.passes {
+		p.cut(errCut)
 	}
+	if len(g.passes) > 0 && g.idle == nil {
+		g.idle = make(chan struct{})
+	}
+	idle := g.idle
 	g.mu.Unlock()
-	g.run.Lock()
-	//lint:ignore SA2001 the wait is all that is wanted
-	g.run.Unlock()
+	if idle != nil {
+		<-idle
+	}
 }
 
 // resume opens the gate.
@@ -63,4 +98,11 @@ func (g *gate) resume() {
 		close(g.opened)
 		g.opened = nil
 	}
+}
+
+// isOpen says that probes may be made.
+func (g *gate) isOpen() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.opened == nil
 }

@@ -26,7 +26,7 @@ func (h serviceHandler) timeLimit() time.Duration {
 func (h serviceHandler) Startup(ctx context.Context, booting bool) error {
 	s := h.s
 	s.hold.end()
-	s.gate.resume()
+	s.resume()
 	s.mu.Lock()
 	s.down = false
 	plan := onStartup(s.state, s.suspended, s.spec().Disabled, booting)
@@ -67,10 +67,17 @@ func (h serviceHandler) Shutdown(ctx context.Context, quitting bool) error {
 	return nil
 }
 
+// resume lets probes be made again after a freeze.
+func (s *service) resume() {
+	s.gate.resume()
+	s.rewatch()
+}
+
 // verify sees that a service that was revived still answers its probe. It is
 // left running if it does not: it is all that there is of its state.
 func (s *service) verify(ctx context.Context) error {
-	if probe, _ := s.probeOf(s.spec().Ready); probe == nil {
+	spec := s.spec()
+	if probe, _ := s.readyProbe(spec); probe == nil {
 		return nil
 	}
 	if err := s.acquire(ctx); err != nil {
@@ -78,9 +85,9 @@ func (s *service) verify(ctx context.Context) error {
 	}
 	defer s.release()
 	in := s.instance()
-	limited, cancel := context.WithTimeout(ctx, s.spec().Ready.Timeout)
+	limited, cancel := context.WithTimeout(ctx, spec.Ready.Timeout)
 	defer cancel()
-	err := s.awaitProbe(limited, in)
+	err := s.awaitProbe(limited, spec, in)
 	s.mu.Lock()
 	if s.inst != in || s.state != Ready && s.state != Running {
 		s.mu.Unlock()
@@ -89,6 +96,9 @@ func (s *service) verify(ctx context.Context) error {
 	e := s.setLocked(Ready, true, nil)
 	if err != nil {
 		e = s.setLocked(Running, false, err)
+		if s.health != nil {
+			s.health.ill = true // till it is seen to be well again
+		}
 	}
 	s.mu.Unlock()
 	s.sup.tell(e)

@@ -3,6 +3,7 @@ package supervise
 import (
 	"context"
 
+	"github.com/seancehq/seance/internal/linux/reap"
 	"github.com/seancehq/seance/manifest"
 )
 
@@ -73,6 +74,12 @@ func (s *service) spawn(spec *manifest.Service, n int, match *logMatch) (*instan
 	return in, nil
 }
 
+// reapSpec is what a program of the service's is started with, but for its
+// files.
+func (s *service) reapSpec(spec *manifest.Service, n int, args []string) (reap.Spec, error) {
+	return reap.Spec{Args: args, Dir: spec.Workdir, Env: s.environ(spec, n)}, nil
+}
+
 func stillFlowing(instances []*instance) []*instance {
 	var flowing []*instance
 	for _, in := range instances {
@@ -95,6 +102,7 @@ func (s *service) isUp(spec *manifest.Service, in *instance, state State) {
 		return
 	}
 	s.set(state, true, nil)
+	s.watch(spec, in)
 	if !in.alive() {
 		s.sup.background(func() { s.exited(in) })
 	}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -60,6 +61,11 @@ func act(name string) {
 		time.Sleep(time.Hour)
 	case "http":
 		http.HandleFunc("/ready", func(w http.ResponseWriter, r *http.Request) {})
+		http.HandleFunc("/file", func(w http.ResponseWriter, r *http.Request) { // answers what the file says
+			text, _ := os.ReadFile(os.Getenv("SUPERVISE_TEST_FILE"))
+			status, _ := strconv.Atoi(string(text))
+			w.WriteHeader(status)
+		})
 		fmt.Println(http.ListenAndServe(os.Getenv("SUPERVISE_TEST_ADDR"), nil))
 		os.Exit(1)
 	}
@@ -253,4 +259,16 @@ func contains(lines []string, part string) bool {
 // kill kills a service's program as if by itself.
 func (g *rig) kill(name string) error {
 	return syscall.Kill(g.status(name).PID, syscall.SIGKILL)
+}
+
+// told is what was told of a service.
+func (g *rig) told(name string) (events []supervise.Event) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, e := range g.events {
+		if e.Name == name {
+			events = append(events, e)
+		}
+	}
+	return events
 }

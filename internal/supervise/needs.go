@@ -271,7 +271,7 @@ func (s *service) newRoundLocked() *round {
 	s.round, s.down = r, false
 	run := func() {
 		defer close(r.done)
-		s.gate.resume()
+		s.resume()
 		r.err = s.startAfterNeeds(ctx)
 	}
 	if !s.sup.background(run) {

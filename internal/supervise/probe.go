@@ -3,37 +3,46 @@ package supervise
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
-	"net/http"
-	"sync"
 	"syscall"
 	"time"
 
-	"github.com/seancehq/seance/internal/linux/reap"
 	"github.com/seancehq/seance/manifest"
 )
 
-// probe asks a service once whether it is ready; nil says yes. It leaves no
-// connection and no process behind.
+// probe asks a service once whether it is ready, or healthy; nil says yes. It
+// leaves no connection and no process behind.
 type probe func(ctx context.Context) error
 
-// attemptLimit is how long one probe may take. A service that takes longer to
-// answer is asked again.
+// attemptLimit is how long one probe for readiness may take. A service that
+// takes longer to answer is asked again.
 const attemptLimit = 5 * time.Second
 
-// probeOf is the probe of a service that is asked; nil for one that speaks up by
-// itself, with a line of its log or its exit.
-func (s *service) probeOf(r *manifest.Ready) (probe, string) {
-	switch {
-	case r == nil:
+// readyProbe is how a service is asked whether it is ready; nil for one that
+// speaks up by itself: with a line of its log, its exit, or READY=1.
+func (s *service) readyProbe(spec *manifest.Service) (probe, string) {
+	r := spec.Ready
+	if r == nil {
 		return nil, ""
-	case r.TCP != "":
-		return func(ctx context.Context) error { return probeTCP(ctx, r.TCP) }, "tcp " + r.TCP
-	case r.HTTP != "":
-		return func(ctx context.Context) error { return probeHTTP(ctx, r.HTTP) }, "http " + r.HTTP
-	case len(r.Command) > 0:
-		return func(ctx context.Context) error { return s.probeCommand(ctx, r.Command) }, "command " + r.Command[0]
+	}
+	return s.probeOf(spec, r.TCP, r.HTTP, r.Status, r.Command)
+}
+
+// healthProbe is how a service is asked whether it is healthy; nil for one that
+// says so by itself, with WATCHDOG=1.
+func (s *service) healthProbe(spec *manifest.Service) (probe, string) {
+	p := spec.Probe
+	return s.probeOf(spec, p.TCP, p.HTTP, p.Status, p.Command)
+}
+
+func (s *service) probeOf(spec *manifest.Service, tcp, url string, status []int, command []string) (probe, string) {
+	switch {
+	case tcp != "":
+		return func(ctx context.Context) error { return probeTCP(ctx, tcp) }, "tcp " + tcp
+	case url != "":
+		return func(ctx context.Context) error { return probeHTTP(ctx, url, status) }, "http " + url
+	case len(command) > 0:
+		return func(ctx context.Context) error { return s.probeCommand(ctx, spec, command) }, "command " + command[0]
 	}
 	return nil, ""
 }
@@ -50,62 +59,12 @@ func probeTCP(ctx context.Context, address string) error {
 	return conn.Close()
 }
 
-func probeHTTP(ctx context.Context, url string) error {
-	var conns connections
-	transport := &http.Transport{DisableKeepAlives: true, DialContext: conns.dial}
-	// The transport closes connections on goroutines of its own, some time
-	// after the answer. None may be open when the probe is over.
-	defer conns.close()
-	client := &http.Client{
-		Transport:     transport,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return err
-	}
-	response, err := client.Do(request)
-	if err != nil {
-		return plain(err)
-	}
-	response.Body.Close()
-	if response.StatusCode < 200 || response.StatusCode > 399 {
-		return fmt.Errorf("answers %s", response.Status)
-	}
-	return nil
-}
-
-// connections are what one probe has open.
-type connections struct {
-	mu   sync.Mutex
-	open []net.Conn
-}
-
-func (c *connections) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	conn, err := dialer().DialContext(ctx, network, address)
-	if err != nil {
-		return nil, err
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.open = append(c.open, conn)
-	return conn, nil
-}
-
-func (c *connections) close() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, conn := range c.open {
-		conn.Close()
-	}
-}
-
 // plain takes the layers off a network error: what was tried is said already.
 func plain(err error) error {
 	if errno := syscall.Errno(0); errors.As(err, &errno) {
 		return errno
 	}
-	if errors.Is(err, context.DeadlineExceeded) {
+	if timeout := net.Error(nil); errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout() {
 		return errors.New("no answer")
 	}
 	return err
@@ -113,15 +72,15 @@ func plain(err error) error {
 
 // probeCommand runs a command as the service runs: the same folder, environment
 // and marks.
-func (s *service) probeCommand(ctx context.Context, args []string) error {
+func (s *service) probeCommand(ctx context.Context, spec *manifest.Service, args []string) error {
 	s.mu.Lock()
 	n := s.instances
 	s.mu.Unlock()
-	p, err := s.sup.reaper.Start(reap.Spec{
-		Args: args,
-		Dir:  s.spec().Workdir,
-		Env:  s.environ(s.spec(), n),
-	})
+	start, err := s.reapSpec(spec, n, args)
+	if err != nil {
+		return err
+	}
+	p, err := s.sup.reaper.Start(start)
 	if err != nil {
 		return err
 	}

@@ -73,15 +73,15 @@ func (s *service) awaitReady(ctx context.Context, spec *manifest.Service, in *in
 	switch {
 	case match != nil:
 		defer in.untap()
-		return s.awaitLine(limited, in, match)
+		return s.awaitLine(limited, spec, in, match)
 	case r.Exit:
-		return s.awaitExit(limited, in)
+		return s.awaitExit(limited, spec, in)
 	}
-	return s.awaitProbe(limited, in)
+	return s.awaitProbe(limited, spec, in)
 }
 
-func (s *service) awaitLine(ctx context.Context, in *instance, match *logMatch) error {
-	what := fmt.Sprintf("no line of its output matches %q", s.spec().Ready.Log)
+func (s *service) awaitLine(ctx context.Context, spec *manifest.Service, in *instance, match *logMatch) error {
+	what := fmt.Sprintf("no line of its output matches %q", spec.Ready.Log)
 	select {
 	case <-match.seen:
 		return nil
@@ -94,11 +94,11 @@ func (s *service) awaitLine(ctx context.Context, in *instance, match *logMatch) 
 			return s.endedEarly(in)
 		}
 	case <-ctx.Done():
-		return s.late(ctx, in, what)
+		return s.late(ctx, spec, in, what)
 	}
 }
 
-func (s *service) awaitExit(ctx context.Context, in *instance) error {
+func (s *service) awaitExit(ctx context.Context, spec *manifest.Service, in *instance) error {
 	select {
 	case <-in.proc.Done():
 		in.drain() // whoever counts on it may look for what it wrote
@@ -107,12 +107,12 @@ func (s *service) awaitExit(ctx context.Context, in *instance) error {
 		}
 		return s.endedEarly(in)
 	case <-ctx.Done():
-		return s.late(ctx, in, "it has not exited")
+		return s.late(ctx, spec, in, "it has not exited")
 	}
 }
 
-func (s *service) awaitProbe(ctx context.Context, in *instance) error {
-	probe, name := s.probeOf(s.spec().Ready)
+func (s *service) awaitProbe(ctx context.Context, spec *manifest.Service, in *instance) error {
+	probe, name := s.readyProbe(spec)
 	var last error
 	timer := time.NewTimer(0) // the first probe is made at once
 	defer timer.Stop()
@@ -122,11 +122,11 @@ func (s *service) awaitProbe(ctx context.Context, in *instance) error {
 		case <-in.proc.Done():
 			return s.endedEarly(in)
 		case <-ctx.Done():
-			return s.late(ctx, in, fmt.Sprintf("%s: %v", name, last))
+			return s.late(ctx, spec, in, fmt.Sprintf("%s: %v", name, last))
 		}
 		if err := s.ask(ctx, probe); err == nil {
 			return nil
-		} else if ctx.Err() == nil {
+		} else if ctx.Err() == nil && !errors.Is(err, errCut) {
 			last = err // and not that the time was over in the middle of one
 		}
 		timer.Reset(pause)
@@ -152,8 +152,8 @@ func (s *service) endedEarly(in *instance) error {
 	return &NotReadyError{Reason: reason, Lines: s.lastLines(in), Err: exitError(exit)}
 }
 
-func (s *service) late(ctx context.Context, in *instance, what string) error {
-	reason := fmt.Sprintf("not ready within %v: %s", s.spec().Ready.Timeout, what)
+func (s *service) late(ctx context.Context, spec *manifest.Service, in *instance, what string) error {
+	reason := fmt.Sprintf("not ready within %v: %s", spec.Ready.Timeout, what)
 	if !errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		reason = "given up before it was ready"
 	}

@@ -50,6 +50,7 @@ type service struct {
 	stopCalls int           // all there have been
 	efforts   []*effort     // to start it, that are under way
 	round     *round        // of its start by the start-up list, where others need it
+	health    *health       // the watch over inst; nil: there is none
 	restart   chan struct{} // closed when the restart under way is over; nil: none is
 	survivors []string      // that the last stop left alive
 	exits     uint64        // of instances that nobody stopped
@@ -322,6 +323,9 @@ func (s *service) set(state State, ready bool, err error) {
 
 func (s *service) setLocked(state State, ready bool, err error) Event {
 	s.state, s.ready, s.lastErr = state, ready, err
+	if !state.live() {
+		s.unwatchLocked()
+	}
 	if state == Failed || state == Exited {
 		s.meant = false
 	}

@@ -249,6 +249,7 @@ func (sup *Supervisor) Close() {
 	for _, s := range sup.all() {
 		s.mu.Lock()
 		s.stopTimerLocked()
+		s.unwatchLocked()
 		s.mu.Unlock()
 	}
 	sup.wg.Wait()
