@@ -169,8 +169,12 @@ func (a *app) printReloaded(name string, r *api.ReloadResult) error {
 func failedSteps(r *api.ReloadResult) error {
 	var failed []string
 	for _, s := range r.Steps {
-		if s.Error != "" {
-			failed = append(failed, fmt.Sprintf("%s of %s: %s", s.Action, s.Name, s.Error))
+		switch {
+		case s.Error == "":
+		case s.Kind == "hook":
+			failed = append(failed, fmt.Sprintf("hook %s: %s", s.Name, s.Error))
+		default: // it names the service itself
+			failed = append(failed, s.Error)
 		}
 	}
 	if len(failed) == 0 {

@@ -107,9 +107,9 @@ func TestReloadThatFails(t *testing.T) {
 	p := newPlace(t)
 	p.writeManifest("name: shop\nservices: {a: {command: [sleep, \"1\"]}}\n")
 	var asked []api.ReloadRequest
-	p.serve("shop", with(shop("shop"), "POST /v1/reload", reloads(&asked, somePlan(), "", "not ready within 1s; its last lines:\n  | oh")))
+	p.serve("shop", with(shop("shop"), "POST /v1/reload", reloads(&asked, somePlan(), "", "cannot start service \"web\": not ready within 1s; its last lines:\n  | oh")))
 	p.run("reload", "-f", ".").want(t, exitPartly, planText+"shop is reloaded: 1 stopped, 1 started, 1 updated\n",
-		"seance: restart of web: not ready within 1s; its last lines:\n  | oh\n")
+		"seance: cannot start service \"web\": not ready within 1s; its last lines:\n  | oh\n")
 
 	p.serve("busy", with(shop("busy"), "POST /v1/reload", refuse(409, api.Error{Code: api.CodeBusy, Message: "the image is quitting"})))
 	p.run("reload", "-f", ".", "-i", "busy").want(t, exitBusy, "", "seance: the image is quitting\n")

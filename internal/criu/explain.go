@@ -7,6 +7,7 @@ import (
 	"os"
 	"regexp"
 	"strings"
+	"sync"
 )
 
 // An Error is a freeze or a revival that CRIU refused, in words for people.
@@ -26,28 +27,31 @@ type saying struct {
 }
 
 // sayings are in order of preference: one failure often leaves several lines,
-// and the first line of this list that occurs is the one that tells most.
-var sayings = []saying{
-	say(`Unsupported proto 262`, `a program listens with multipath TCP, which cannot be frozen; start it with GODEBUG=multipathtcp=0`),
-	say(`anon_inode:\[io_uring\]`, `a program uses io_uring, which cannot be frozen`),
-	say(`Can't dump nested (pid|user) namespace`, `a program runs a container or sandbox inside the image: stop it first`),
-	say(`Can't dump half of stream unix connection|in-flight socket`, `a program is connected by a unix socket to a process outside the image: close the connection, or move that process inside`),
-	say(`skqueue: Control messages in queue`, `a program is passing descriptors between its processes at this moment: try again`),
-	say(`Can't get rlimit`, `another user's processes can only be frozen with the capability CAP_SYS_RESOURCE, which is missing here`),
-	say(`Unseizable non-zombie (\d+)`, `process $1 (as the host sees it) is under a debugger or strace: detach it first`),
-	say(`Can't dump file (\d+) of that type \[[^\]]*\] \(([^)]*)\)`, `a program holds open $2, which cannot be frozen`),
-	say(`Can't dump file \d+ of that type`, `a program holds something open that cannot be frozen`),
-	say(`Can't restore sub-task in NS`, `a program had a network namespace of its own when the image was saved, which cannot be revived`),
-	say(`File /?(\S+) has bad (size|mode)`, `file /$1 has changed since the image was saved, and CRIU takes it only as it was: put it back`),
-	say(`Can't open file /?(\S+)`, `file /$1 has gone since the image was saved: put it back`),
-	say(`mnt-v2: Can't stat mountpoint /tmp/\.criu\.mntns\.\w+/mnt-\d+(/\S+): No such file`, `$1, where something was mounted, has gone: mount it again`),
-	say(`mnt: Can't open \.(/\S+): No such file`, `$1, where something was mounted, has gone in this moment: try again`),
-	say(`Can't bind inet socket(?:[^:]*): Address already in use`, `a port of the image is taken by another program: stop that program, or the other copy of the image`),
-	say(`Address already in use`, `a port of the image is taken by another program: stop that program, or the other copy of the image`),
-	say(`Can't fork for (\d+): File exists`, `process number $1 is taken`),
-	say(`No space left on device`, `the disk is full`),
-	say(`Ghost file .* is too big|Can't dump ghost file`, `a program holds a deleted file open that is larger than 1 GiB`),
-}
+// and the first line of this list that occurs is the one that tells most. They
+// are made when they are needed: every seance process starts with this package.
+var sayings = sync.OnceValue(func() []saying {
+	return []saying{
+		say(`Unsupported proto 262`, `a program listens with multipath TCP, which cannot be frozen; start it with GODEBUG=multipathtcp=0`),
+		say(`anon_inode:\[io_uring\]`, `a program uses io_uring, which cannot be frozen`),
+		say(`Can't dump nested (pid|user) namespace`, `a program runs a container or sandbox inside the image: stop it first`),
+		say(`Can't dump half of stream unix connection|in-flight socket`, `a program is connected by a unix socket to a process outside the image: close the connection, or move that process inside`),
+		say(`skqueue: Control messages in queue`, `a program is passing descriptors between its processes at this moment: try again`),
+		say(`Can't get rlimit`, `another user's processes can only be frozen with the capability CAP_SYS_RESOURCE, which is missing here`),
+		say(`Unseizable non-zombie (\d+)`, `process $1 (as the host sees it) is under a debugger or strace: detach it first`),
+		say(`Can't dump file (\d+) of that type \[[^\]]*\] \(([^)]*)\)`, `a program holds open $2, which cannot be frozen`),
+		say(`Can't dump file \d+ of that type`, `a program holds something open that cannot be frozen`),
+		say(`Can't restore sub-task in NS`, `a program had a network namespace of its own when the image was saved, which cannot be revived`),
+		say(`File /?(\S+) has bad (size|mode)`, `file /$1 has changed since the image was saved, and CRIU takes it only as it was: put it back`),
+		say(`Can't open file /?(\S+)`, `file /$1 has gone since the image was saved: put it back`),
+		say(`mnt-v2: Can't stat mountpoint /tmp/\.criu\.mntns\.\w+/mnt-\d+(/\S+): No such file`, `$1, where something was mounted, has gone: mount it again`),
+		say(`mnt: Can't open \.(/\S+): No such file`, `$1, where something was mounted, has gone in this moment: try again`),
+		say(`Can't bind inet socket(?:[^:]*): Address already in use`, `a port of the image is taken by another program: stop that program, or the other copy of the image`),
+		say(`Address already in use`, `a port of the image is taken by another program: stop that program, or the other copy of the image`),
+		say(`Can't fork for (\d+): File exists`, `process number $1 is taken`),
+		say(`No space left on device`, `the disk is full`),
+		say(`Ghost file .* is too big|Can't dump ghost file`, `a program holds a deleted file open that is larger than 1 GiB`),
+	}
+})
 
 func say(pattern, meaning string) saying {
 	return saying{regexp.MustCompile(pattern), meaning}
@@ -70,7 +74,7 @@ func meaning(lines []string, err error) string {
 	case errors.Is(err, fs.ErrNotExist):
 		return "CRIU is no longer there: " + err.Error()
 	}
-	for _, s := range sayings {
+	for _, s := range sayings() {
 		for _, line := range lines {
 			if m := s.pattern.FindStringSubmatchIndex(line); m != nil {
 				return string(s.pattern.ExpandString(nil, s.meaning, line, m))

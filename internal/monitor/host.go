@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"golang.org/x/sys/unix"
 
@@ -46,7 +47,7 @@ func parseCPUFeatures(cpuinfo []byte) []string {
 		flags := strings.Fields(value)
 		switch strings.TrimSpace(key) {
 		case "flags": // x86
-			flags = slices.DeleteFunc(flags, func(f string) bool { return !instructions.MatchString(f) })
+			flags = slices.DeleteFunc(flags, func(f string) bool { return !instructions().MatchString(f) })
 		case "Features": // Arm: what programs find in AT_HWCAP
 		default:
 			continue
@@ -59,7 +60,10 @@ func parseCPUFeatures(cpuinfo []byte) []string {
 
 // instructions are the x86 flags that stand for instructions a program may
 // have chosen to use. The others tell of the machine or of what the kernel
-// makes of it, and change with the kernel on one and the same CPU.
-var instructions = regexp.MustCompile(`^(mmx|3dnow.*|cmov|cx8|cx16|fxsr|sse.*|ssse3|pni|avx.*|fma4?|f16c|aes|vaes|v?pclmulqdq|gfni|sha_ni|sha512|sm3|sm4|` +
-	`bmi[12]|abm|popcnt|movbe|adx|lahf_lm|rdrand|rdseed|rdtscp|rdpid|fsgsbase|xsave.*|clflush.*|clwb|erms|fsrm|amx.*|movdir.*|serialize|waitpkg|` +
-	`enqcmd|cldemote|rtm|hle|tsxldtrk|pku|xop|tbm|lwp|monitorx|mwaitx|prefetch.*)$`)
+// makes of it, and change with the kernel on one and the same CPU. Only a monitor
+// needs them, and every seance process starts with this package.
+var instructions = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(mmx|3dnow.*|cmov|cx8|cx16|fxsr|sse.*|ssse3|pni|avx.*|fma4?|f16c|aes|vaes|v?pclmulqdq|gfni|sha_ni|sha512|sm3|sm4|` +
+		`bmi[12]|abm|popcnt|movbe|adx|lahf_lm|rdrand|rdseed|rdtscp|rdpid|fsgsbase|xsave.*|clflush.*|clwb|erms|fsrm|amx.*|movdir.*|serialize|waitpkg|` +
+		`enqcmd|cldemote|rtm|hle|tsxldtrk|pku|xop|tbm|lwp|monitorx|mwaitx|prefetch.*)$`)
+})
