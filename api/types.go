@@ -17,11 +17,12 @@ const (
 type State string
 
 const (
-	StateBooting  State = "booting"  // its start-up list runs for the first time
-	StateRunning  State = "running"  // all is up
-	StateSaving   State = "saving"   // a snapshot is being made
-	StateQuitting State = "quitting" // its shut-down list runs for the last time
-	StateLost     State = "lost"     // init does not answer
+	StateBooting   State = "booting"   // its start-up list runs for the first time
+	StateRunning   State = "running"   // all is up
+	StateSaving    State = "saving"    // a snapshot is being made
+	StateReloading State = "reloading" // it becomes what another manifest says
+	StateQuitting  State = "quitting"  // its shut-down list runs for the last time
+	StateLost      State = "lost"      // init does not answer
 )
 
 // Freezers.

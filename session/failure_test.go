@@ -88,6 +88,30 @@ func TestAbortStopsExactlyWhatWasStarted(t *testing.T) {
 	boot(t, m) // mended: it can be tried again
 }
 
+func TestAnAbortThatIsOfTheBootAlone(t *testing.T) {
+	var d diary
+	m := session.New(session.WithBootPolicy(session.Abort), session.WithFreezer(freezer{}))
+	register(t, m, d.handler("a"))
+	register(t, m, d.failing("b", errDisk, nil))
+	if p := m.Plan().Policy; p != session.Abort {
+		t.Errorf("the plan of a boot is to %v", p)
+	}
+	if res, err := m.Boot(t.Context()); !errors.Is(err, session.ErrStartup) || res.Running {
+		t.Fatalf("a boot that fails: %+v, %v", res, err)
+	}
+	if err := m.Unregister("b"); err != nil {
+		t.Fatal(err)
+	}
+	boot(t, m)
+	if p := m.Plan().Policy; p != session.Collect {
+		t.Errorf("the plan of a running session is to %v", p)
+	}
+	register(t, m, d.failing("b", errDisk, nil))
+	if res, err := m.Snapshot(t.Context(), true, false); !errors.Is(err, errDisk) || res.Err != nil || !m.Running() {
+		t.Errorf("a start-up that fails after a save: %+v, %v", res, err)
+	}
+}
+
 func TestAbortInShutdownStartsAgainWhatWasCalled(t *testing.T) {
 	var d diary
 	m := session.New(session.WithPolicy(session.Abort), session.WithFreezer(freezer{

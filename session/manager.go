@@ -47,6 +47,7 @@ type Manager struct {
 	observers  []func(Event)
 	concurrent bool
 	policy     Policy
+	bootPolicy Policy // of Boot
 	limit      time.Duration
 	grace      time.Duration
 	access     AccessMode
@@ -85,7 +86,11 @@ func WithObserver(f func(Event)) Option {
 func WithConcurrency() Option { return func(m *Manager) { m.concurrent = true } }
 
 // WithPolicy sets what becomes of a list in which a handler fails; the default is [Collect].
-func WithPolicy(p Policy) Option { return func(m *Manager) { m.policy = p } }
+func WithPolicy(p Policy) Option { return func(m *Manager) { m.policy, m.bootPolicy = p, p } }
+
+// WithBootPolicy sets what becomes of the start-up list of [Manager.Boot] when a handler fails, and
+// of no other list. Given after [WithPolicy], it has the last word.
+func WithBootPolicy(p Policy) Option { return func(m *Manager) { m.bootPolicy = p } }
 
 // WithDefaultTimeout sets the time limit of handlers registered without one. There is always a limit:
 // what is not positive leaves it at [DefaultTimeout].

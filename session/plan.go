@@ -24,6 +24,9 @@ type Step struct {
 // Plan returns what the start-up list would do if it ran now. Nothing is called.
 func (m *Manager) Plan() Plan {
 	p := Plan{Policy: m.policy}
+	if !m.Running() {
+		p.Policy = m.bootPolicy
+	}
 	var before *entry
 	for _, e := range m.startupOrder() {
 		if !m.concurrent || before == nil || !sameRank(before, e) {

@@ -184,7 +184,7 @@ func (op *operation) startup(ctx context.Context, booting bool) {
 	list := op.m.startupOrder()
 	op.reserve(len(list), false)
 	w := op.walk(ctx, list, Startup, booting, op.snapshot)
-	w.abort = op.m.policy == Abort
+	w.abort = op.startupPolicy() == Abort
 	op.enter(StartingUp, len(list))
 	if err := w.run(); err != nil {
 		op.fail(ErrStartup, err)
@@ -192,6 +192,13 @@ func (op *operation) startup(ctx context.Context, booting bool) {
 		return
 	}
 	op.deferred(ctx, booting)
+}
+
+func (op *operation) startupPolicy() Policy {
+	if op.snapshot == nil {
+		return op.m.bootPolicy
+	}
+	return op.m.policy
 }
 
 func (op *operation) undoStartup(w *walk) {

@@ -1,7 +1,6 @@
 package initd
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -9,34 +8,10 @@ import (
 	"time"
 
 	"github.com/seancehq/seance/api"
-	"github.com/seancehq/seance/internal/link"
-	"github.com/seancehq/seance/internal/serve"
 	"github.com/seancehq/seance/internal/supervise"
 	"github.com/seancehq/seance/manifest"
 	"github.com/seancehq/seance/session"
 )
-
-// changes are the calls that change the lists of a live image, each with its
-// request undecoded. The session manager takes changes at any time; a list that
-// runs is not changed by them.
-func (in *Init) changes() map[string]func(json.RawMessage) (any, error) {
-	return map[string]func(json.RawMessage) (any, error){
-		link.CallAddHandler:     decoded(in.addHandler),
-		link.CallRemoveHandler:  decoded(in.removeHandler),
-		link.CallAddCategory:    decoded(in.addCategory),
-		link.CallRemoveCategory: decoded(in.removeCategory),
-	}
-}
-
-func decoded[T any](f func(T) (any, error)) func(json.RawMessage) (any, error) {
-	return func(raw json.RawMessage) (any, error) {
-		var req T
-		if err := json.Unmarshal(raw, &req); err != nil {
-			return nil, serve.Bad("cannot read the request: %v", err)
-		}
-		return f(req)
-	}
-}
 
 // addHandler makes a hook of a request and registers it.
 func (in *Init) addHandler(req api.HandlerRequest) (any, error) {
@@ -67,7 +42,7 @@ func (in *Init) hookOf(req api.HandlerRequest) manifest.Hook {
 		Timeout: time.Duration(req.TimeoutMS * float64(time.Millisecond)),
 	}
 	if h.Workdir == "" {
-		h.Workdir = filepath.Dir("/" + in.manifest.Path)
+		h.Workdir = filepath.Dir("/" + in.services.Manifest().Path)
 	}
 	if h.Category == "" {
 		h.Category = manifest.DefaultCategory
@@ -198,8 +173,4 @@ func (in *Init) noCategory(name string) string {
 		names = append(names, c.Name())
 	}
 	return fmt.Sprintf("there is no category %q; there are %s", name, strings.Join(names, ", "))
-}
-
-func refused(code, format string, args ...any) error {
-	return &api.Error{Code: code, Message: fmt.Sprintf(format, args...)}
 }

@@ -10,7 +10,7 @@ import (
 
 // describe says what init knows of the image.
 func (in *Init) describe() api.Image {
-	img := api.Image{State: api.StateBooting, Manifest: in.spec.ManifestPath, Freezer: api.FreezerRespawn}
+	img := api.Image{State: api.StateBooting, Manifest: in.services.Manifest().Path, Freezer: api.FreezerRespawn}
 	if in.spec.Hot {
 		img.Freezer = api.FreezerCRIU
 	}
@@ -32,6 +32,8 @@ func (in *Init) describe() api.Image {
 	switch {
 	case in.asked != nil:
 		img.State = in.asked.state
+	case in.reloading != nil:
+		img.State = api.StateReloading
 	case !in.bootingLocked():
 		img.State = api.StateRunning
 	}
@@ -102,6 +104,7 @@ func service(s supervise.Status) api.Service {
 	out := api.Service{
 		Name: s.Name, State: string(s.State), Ready: s.Ready, PID: s.PID, Instance: s.Instance, Restarts: s.Restarts,
 		Exit: s.Exit, Terminal: s.Terminal, Category: s.Category, Priority: s.Priority, Command: s.Command,
+		Of: s.Of, Needs: s.Needs, Disabled: s.Disabled, Detached: s.Detached, Status: s.Said,
 	}
 	if s.Err != nil {
 		out.Error = s.Err.Error()

@@ -46,11 +46,15 @@ func (in *Init) closeLink(ctx context.Context, _ bool) error {
 }
 
 func (in *Init) farewell(ctx context.Context) *link.Farewell {
-	f := &link.Farewell{Capture: in.manifest.Capture}
+	source := in.source()
+	f := &link.Farewell{Capture: in.services.Manifest().Capture, Source: &source}
 	if s, ok := session.SnapshotFrom(ctx); ok {
 		f.Save, f.Quit = s.Save, s.Quit
 	} else {
-		f.Quit = true // a start-up that was called off is shut down again
+		f.Quit, f.Error = true, in.rolledBack() // a start-up is undone
+	}
+	if f.Quit {
+		f.Notices = in.lastNotices()
 	}
 	for _, e := range in.manager.StartupList() {
 		f.Startup = append(f.Startup, api.Handler{ID: e.ID, Category: e.Category, Priority: e.Priority})

@@ -32,6 +32,7 @@ func serveInside(in *Init) (*inside, error) {
 func (in *Init) routes() http.Handler {
 	return serve.Handler(serve.Config{
 		Caller: link.Calls(in.answer),
+		Hub:    in.hub,
 		Own:    map[string]http.Handler{"POST /v1/snapshot": http.HandlerFunc(in.serveSnapshot)},
 	})
 }

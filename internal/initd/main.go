@@ -2,7 +2,6 @@ package initd
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"os"
 	"os/signal"
@@ -25,27 +24,31 @@ import (
 type Init struct {
 	spec     link.Spec
 	place    api.Live
-	manifest *manifest.Manifest
 	manager  *session.Manager
 	reaper   *reap.Reaper
 	logs     *logfile.Set
 	services *supervise.Supervisor
 	link     *link.Server
 	inside   *inside
-
-	program string // the service that the image ends with, or ""
+	hub      *serve.Hub // tells those who ask inside
 
 	booting    context.Context    // of the first start-up
 	cancelBoot context.CancelFunc // ends the first start-up before its time
 
-	mu       sync.Mutex
-	name     string         // of the live image: another after a boot under another name
-	asked    *asked         // the snapshot under way, or nil
-	saved    *api.SavedInfo // what the last greeting said was saved
-	frozenMS float64
-	failed   string // what went wrong at the last start-up
-	over     string // how the program ended, or ""
-	untold   bool   // the monitor does not know yet how the last start-up went
+	mu        sync.Mutex
+	name      string         // of the live image: another after a boot under another name
+	asked     *asked         // the snapshot under way, or nil
+	reloading *reloading     // the reload under way, or nil
+	saved     *api.SavedInfo // what the last greeting said was saved
+	frozenMS  float64
+	failed    string  // what went wrong at the last start-up
+	failures  []error // of handlers, at the first start-up
+	over      string  // how the program ended, or ""
+	untold    bool    // the monitor does not know yet how the last start-up went
+	// followed says that somebody follows what happens, and has had all up to
+	// followedTo.
+	followed   bool
+	followedTo uint64
 }
 
 // live is init from the moment on at which nothing of it is outside.
@@ -74,7 +77,7 @@ func arrive(dir string) (*Init, error) {
 	if err != nil {
 		return nil, err
 	}
-	in := &Init{spec: spec, place: place(spec), name: spec.Name, untold: true}
+	in := &Init{spec: spec, place: place(spec), name: spec.Name, hub: serve.NewHub(), untold: true}
 	in.booting, in.cancelBoot = context.WithCancel(context.Background())
 	if in.link, err = link.Listen(in.place.Link(), in.answer); err != nil {
 		return nil, err
@@ -89,23 +92,24 @@ func arrive(dir string) (*Init, error) {
 
 // build makes everything that runs the image, and starts nothing of it.
 func (in *Init) build() (err error) {
-	if in.manifest, err = manifest.Parse(in.spec.ManifestPath, in.spec.Manifest); err != nil {
+	first, err := manifest.Parse(in.spec.ManifestPath, in.spec.Manifest)
+	if err != nil {
 		return err
 	}
 	if in.reaper, err = reap.New(reap.Options{}); err != nil {
 		return fmt.Errorf("cannot become the image's reaper: %w", err)
 	}
-	in.program = loneProgram(in.manifest)
 	in.logs = logfile.NewSet(in.place.Logs(), logfile.Options{})
 	in.manager = session.New(
 		session.WithFreezer(freezer{in}),
 		session.WithConcurrency(),
+		session.WithBootPolicy(bootPolicy(first)),
 		session.WithObserver(in.observe),
 	)
 	if err := in.registerOwn(); err != nil {
 		return err
 	}
-	if err := in.superviseServices(); err != nil {
+	if err := in.superviseServices(first); err != nil {
 		return err
 	}
 	in.inside, err = serveInside(in)
@@ -113,9 +117,9 @@ func (in *Init) build() (err error) {
 }
 
 // superviseServices registers the handlers of the manifest.
-func (in *Init) superviseServices() (err error) {
+func (in *Init) superviseServices(m *manifest.Manifest) (err error) {
 	in.services, err = supervise.New(supervise.Config{
-		Manifest: in.manifest,
+		Manifest: m,
 		Reaper:   in.reaper,
 		Logs:     in.logs,
 		Env:      in.environment(),
@@ -143,12 +147,14 @@ func (in *Init) environment() []string {
 // boot runs the start-up list for the first time. When it is called off, what
 // was started has been shut down again, and init ends.
 func (in *Init) boot() {
+	in.note("booting", "")
 	result, err := in.manager.Boot(in.booting)
 	if !result.Running {
 		in.end()
 		os.Exit(0)
 	}
 	in.started(result, err)
+	in.noteUp("running", err)
 	in.link.Send(in.booted())
 	in.told()
 	in.quitIfAsked()
@@ -195,28 +201,4 @@ func (in *Init) untilSignal(ctx context.Context) {
 func (in *Init) end() {
 	in.logs.End()
 	in.link.Close(nil)
-}
-
-// answer answers the monitor's calls.
-func (in *Init) answer(ctx context.Context, method string, body json.RawMessage) (any, error) {
-	switch method {
-	case link.CallImage:
-		return in.describe(), nil
-	case link.CallServices:
-		return in.listServices(), nil
-	case link.CallHandlers:
-		return in.listHandlers(), nil
-	case link.CallHierarchy:
-		return in.hierarchy(ctx)
-	case link.CallSnapshot:
-		var req api.SnapshotRequest
-		if err := json.Unmarshal(body, &req); err != nil {
-			return nil, serve.Bad("cannot read the request: %v", err)
-		}
-		return in.beginSnapshot(ctx, req)
-	}
-	if change := in.changes()[method]; change != nil {
-		return change(body)
-	}
-	return nil, &api.Error{Code: api.CodeBad, Message: fmt.Sprintf("init does not know the call %q", method)}
 }

@@ -20,10 +20,13 @@ func loneProgram(m *manifest.Manifest) string {
 	return ""
 }
 
+// program is the service that the image ends with, or "".
+func (in *Init) program() string { return loneProgram(in.services.Manifest()) }
+
 // watchProgram takes note of the end of the program. It is called by the
 // supervisor, at any time.
 func (in *Init) watchProgram(e supervise.Event) {
-	if e.Name != in.program || !ended(e.State) {
+	if !ended(e.State) || e.Name != in.program() {
 		return
 	}
 	in.mu.Lock()
@@ -36,12 +39,17 @@ func (in *Init) watchProgram(e supervise.Event) {
 // started.
 func ended(s supervise.State) bool { return s == supervise.Exited || s == supervise.Failed }
 
-// how says how a program ended. The lines that may follow in an error are in
-// the log already.
+// how says how a program ended.
 func how(err error) string {
 	if err == nil {
 		return "exit status 0"
 	}
+	return firstLine(err)
+}
+
+// firstLine is an error without the lines that may follow, which are in a log
+// already.
+func firstLine(err error) string {
 	first, _, _ := strings.Cut(err.Error(), "\n")
 	return first
 }
@@ -69,7 +77,8 @@ func (in *Init) quitIfOver() {
 	}
 	why := in.over
 	go func() {
-		in.logs.Log(in.program).Note(why + "; the image ends with it")
+		in.note("over", fmt.Sprintf("%s: %s", in.program(), why))
+		in.logs.Log(in.program()).Note(why + "; the image ends with it")
 		in.makeSnapshot(context.Background(), id, req)
 	}()
 }
@@ -77,12 +86,13 @@ func (in *Init) quitIfOver() {
 // endedBadly is what to say of a program that has failed by the time the image
 // is up, nil if it has not.
 func (in *Init) endedBadly() *api.Error {
+	program := in.program()
 	for _, s := range in.services.Status() {
-		if s.Name != in.program || !ended(s.State) || s.Err == nil {
+		if s.Name != program || !ended(s.State) || s.Err == nil {
 			continue
 		}
 		return &api.Error{Code: api.CodeCannot, Message: fmt.Sprintf(
-			"%s ended at once, and the image with it: %s; see: seance logs -i %s", in.program, how(s.Err), in.imageName())}
+			"%s ended at once, and the image with it: %s; see: seance logs -i %s", program, how(s.Err), in.imageName())}
 	}
 	return nil
 }
@@ -96,5 +106,5 @@ func (in *Init) imageName() string {
 // done says that a service is the program, and has ended as it should: nothing
 // is amiss with it.
 func (in *Init) done(s supervise.Status) bool {
-	return s.Name == in.program && s.State == supervise.Exited && s.Err == nil
+	return s.Name == in.program() && s.State == supervise.Exited && s.Err == nil
 }

@@ -56,6 +56,9 @@ func (in *Init) admitLocked(req api.SnapshotRequest) (id string, err error) {
 	if in.asked != nil {
 		return "", api.Busy(in.name, in.asked.state, req)
 	}
+	if in.reloading != nil && req.Save {
+		return "", api.Busy(in.name, api.StateReloading, req)
+	}
 	early := in.bootingLocked()
 	if early && (req.Save || !req.Quit) {
 		return "", api.Busy(in.name, api.StateBooting, req)
@@ -92,18 +95,21 @@ func newID() string {
 
 // take makes the snapshot and tells the monitor what came of it.
 func (in *Init) take(ctx context.Context, id string, req api.SnapshotRequest) *api.SnapshotResult {
+	in.callOffReload()
+	in.noteSnapshot(req)
 	result, err := in.manager.Snapshot(ctx, req.Save, req.Quit)
 	if result.Booting {
 		err = onlyStartup(result)
 	}
 	in.started(result, err)
 	r := in.report(id, result)
+	in.noteResult(r, err)
 	event := api.Event{Type: api.EventResult, Time: time.Now(), Snapshot: r}
 	if r.Outcome == api.Booting {
 		img := in.describe()
 		event.Image = &img
 	}
-	in.link.Send(event)
+	in.tell(event)
 	in.told()
 	if req.Save {
 		in.quitIfOver() // it may have ended meanwhile
@@ -172,6 +178,12 @@ func handlerRun(r session.Record) api.HandlerRun {
 	return run
 }
 
+// tell passes an event on to the monitor, and to those who wait for it inside.
+func (in *Init) tell(e api.Event) {
+	in.link.Send(e)
+	in.hub.Publish(e)
+}
+
 // observe passes the session manager's events on to the monitor.
 func (in *Init) observe(e session.Event) {
 	switch e.Kind {
@@ -179,13 +191,15 @@ func (in *Init) observe(e session.Event) {
 		if e.Progress.Phase == session.Done {
 			return
 		}
-		in.link.Send(api.Event{Type: api.EventStage, Time: e.Time, Message: e.Progress.Phase.String()})
+		in.notePhase(e.Progress.Phase)
+		in.tell(api.Event{Type: api.EventStage, Time: e.Time, Message: e.Progress.Phase.String()})
 	case session.HandlerBegins, session.HandlerDone:
 		run := handlerRun(e.Handler)
 		phase := "before"
 		if e.Kind == session.HandlerDone {
 			phase = "after"
+			in.keepFailure(e.Handler)
 		}
-		in.link.Send(api.Event{Type: api.EventHandler, Time: e.Time, Handler: &run, Phase: phase})
+		in.tell(api.Event{Type: api.EventHandler, Time: e.Time, Handler: &run, Phase: phase})
 	}
 }

@@ -61,6 +61,13 @@ type Farewell struct {
 	Ref string `json:"ref,omitempty"`
 	// Startup is the start-up list, as a saved image keeps it.
 	Startup []api.Handler `json:"startup,omitempty"`
+	// Source is the manifest that the image runs now; nil from an init that
+	// cannot reload one.
+	Source *Source `json:"source,omitempty"`
+	// Error says, of a start-up that was rolled back, why.
+	Error *api.Error `json:"error,omitempty"`
+	// Notices are the last of an image that quits, when somebody follows them.
+	Notices []api.Notice `json:"notices,omitempty"`
 	// Capture lists the folders to save with the memory.
 	Capture []string `json:"capture,omitempty"`
 	// Session is the identity of the session, Started when it began.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/seancehq/seance/api"
 	"github.com/seancehq/seance/internal/link"
 )
 
@@ -26,6 +27,9 @@ func (m *Monitor) Call(ctx context.Context, method string, in, out any) error {
 	}
 	for {
 		p, err := m.borrow(ctx)
+		if method == link.CallNotices && isGone(err) {
+			return m.lastNotices(in, out, err)
+		}
 		if err != nil {
 			return err
 		}
@@ -33,7 +37,7 @@ func (m *Monitor) Call(ctx context.Context, method string, in, out any) error {
 		if !errors.Is(err, link.ErrClosed) {
 			return err
 		}
-		if err := m.awaitOther(ctx, p); err != nil {
+		if err := m.awaitOther(ctx, p); err != nil && !isGone(err) {
 			return err
 		}
 	}
@@ -51,6 +55,31 @@ func (m *Monitor) ask(ctx context.Context, p *link.Peer, key, method string, in,
 		return fmt.Errorf("image %q is alive, but its %w: is it stopped (process %d)?", m.live.Name, errSilent, m.record.Init.PID)
 	}
 	return err
+}
+
+func isGone(err error) bool {
+	var e *api.Error
+	return errors.As(err, &e) && e.Code == api.CodeNotAlive
+}
+
+// lastNotices answers for an init that is gone, with what it left.
+func (m *Monitor) lastNotices(in, out any, gone error) error {
+	q, ok := in.(api.NoticeQuery)
+	list, wanted := out.(*[]api.Notice)
+	if !ok || !wanted {
+		return gone
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, n := range m.tail {
+		if n.Seq > q.After && (q.Max == 0 || len(*list) < q.Max) {
+			*list = append(*list, n)
+		}
+	}
+	if len(*list) == 0 {
+		return gone
+	}
+	return nil
 }
 
 // atHand says whether init can answer a call at once.

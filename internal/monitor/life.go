@@ -205,11 +205,25 @@ func reap(pid int) string {
 	}
 }
 
+// keepTail keeps what happened last, for those who follow it.
+func (m *Monitor) keepTail(said *link.Farewell) {
+	if said == nil {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.tail = said.Notices
+}
+
 // lastWords is the result that those get who still wait for one.
 func (m *Monitor) lastWords(said *link.Farewell) api.Event {
 	e := api.Event{Type: api.EventResult, Time: time.Now()}
 	if said == nil {
 		e.Error = &api.Error{Code: api.CodeNotAlive, Message: fmt.Sprintf("image %q ended unexpectedly: its init is gone, and all its processes with it", m.live.Name)}
+		return e
+	}
+	if said.Error != nil {
+		e.Error = said.Error
 		return e
 	}
 	m.mu.Lock()

@@ -101,6 +101,7 @@ func (m *Monitor) launch(ctx context.Context, l api.Launch, report *report) erro
 	}()
 	said := m.follow(ctx)
 	m.leaveWord(said)
+	m.keepTail(said)
 	m.bury()
 	m.hub.Publish(m.lastWords(said))
 	<-reported

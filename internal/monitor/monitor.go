@@ -44,6 +44,7 @@ type Monitor struct {
 	state api.State
 	runs  []api.HandlerRun // what handlers did in the list that runs, or ran last
 	gone  chan struct{}    // closed when the image is
+	tail  []api.Notice     // the last that happened in an image that is gone
 }
 
 func newMonitor(home api.Home, name string, log *slog.Logger) *Monitor {

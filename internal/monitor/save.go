@@ -230,7 +230,7 @@ func (s *save) describe() {
 		SnapshotID:  s.asked.Snapshot,
 		Parent:      digest.Digest(r.From),
 		Freezer:     image.Freezer(r.Freezer),
-		Manifest:    image.ManifestSource{Path: image.Text(r.Manifest), Source: image.Text(r.Source)},
+		Manifest:    s.m.manifest(s.asked),
 		Capture:     s.asked.Capture,
 		Versions:    s.m.versions(),
 		CPUFeatures: cpuFeatures(),
@@ -239,6 +239,15 @@ func (s *save) describe() {
 	for _, h := range s.asked.Startup {
 		s.config.StartupList = append(s.config.StartupList, image.StartupEntry{ID: h.ID, Category: h.Category, Priority: h.Priority})
 	}
+}
+
+// manifest is what the image runs, in init's words: a reload may have changed
+// it since this monitor, or the one before it, took note of it.
+func (m *Monitor) manifest(f link.Farewell) image.ManifestSource {
+	if f.Source == nil {
+		return image.ManifestSource{Path: image.Text(m.record.Manifest), Source: image.Text(m.record.Source)}
+	}
+	return image.ManifestSource{Path: image.Text(f.Source.ManifestPath), Source: image.Text(f.Source.Manifest)}
 }
 
 func (s *save) info() *api.SavedInfo {
