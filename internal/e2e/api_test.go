@@ -102,7 +102,7 @@ func TestWaitingThroughTheAPI(t *testing.T) {
 	b.must("up", "--freezer", "respawn", "-f", b.manifest("waits", `
 services:
   late: {command: [sleep, "1000"], disabled: true}
-  done: {command: ["true"], restart: {policy: "no"}}
+  done: {command: ["true"], ready: {exit: true}}
 `))
 	c := b.client("waits")
 	ready := make(chan error, 1)

@@ -18,8 +18,8 @@ func (in *Init) describe() api.Image {
 		img.Session, img.Started = now.ID(), now.Started()
 	}
 	for _, s := range in.services.Status() {
-		if s.Kind != supervise.KindService {
-			continue
+		if s.Kind != supervise.KindService || s.Disabled && s.State == supervise.Pending {
+			continue // what nobody started is not amiss
 		}
 		img.Services++
 		if s.Ready || in.done(s) {

@@ -154,6 +154,30 @@ func anAnswerComesBeforeTheFarewell(t *testing.T) {
 	}
 }
 
+// A call that comes too late does not cost the farewell that was said before.
+func TestALateCallDoesNotCostTheFarewell(t *testing.T) {
+	for range 200 {
+		t.Run("", func(t *testing.T) {
+			s, p := linked(t, func(context.Context, string, json.RawMessage) (any, error) { return nil, nil })
+			if err := p.Call(t.Context(), CallNotices, nil, nil); err != nil {
+				t.Fatal(err)
+			}
+			closed := make(chan struct{})
+			go func() {
+				defer close(closed)
+				s.Close(&Farewell{Save: true})
+			}()
+			for p.Call(t.Context(), CallNotices, nil, nil) == nil {
+			}
+			<-closed
+			<-p.Done()
+			if p.Farewell() == nil {
+				t.Fatal("no farewell")
+			}
+		})
+	}
+}
+
 func TestOnlyTheLatestAnswersAreKept(t *testing.T) {
 	var as answers
 	running, _ := as.of("running")

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"sync"
 
 	"github.com/seancehq/seance/api"
@@ -88,14 +89,18 @@ func (p *Peer) CallAs(ctx context.Context, key, method string, in, out any) erro
 	}
 }
 
-// send sends a message. A link on which that fails is closed: half a message
-// may have been sent.
+// send sends a message. A link on which init reads too slowly is closed: half a
+// message may have been sent. One that init has closed is not, for its farewell
+// may not have been read yet.
 func (p *Peer) send(m message) error {
-	if err := p.conn.send(m); err != nil {
-		p.conn.close()
-		return fmt.Errorf("%w: %w", ErrClosed, err)
+	err := p.conn.send(m)
+	if err == nil {
+		return nil
 	}
-	return nil
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		p.conn.close()
+	}
+	return fmt.Errorf("%w: %w", ErrClosed, err)
 }
 
 func decodeReply(m message, out any) error {
