@@ -83,8 +83,10 @@ func needPlace(list place, name string) place {
 func (c *checker) needHint(name string) string {
 	var known []string
 	for _, s := range c.m.Services {
-		known = append(known, s.Name)
-		if s.Replica == 1 {
+		switch s.Replica {
+		case 0:
+			known = append(known, s.Name)
+		case 1:
 			known = append(known, s.Of)
 		}
 	}

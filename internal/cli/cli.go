@@ -88,7 +88,7 @@ and boot it again later, where it stopped.`,
 		a.eventsCommand(), a.metricsCommand())
 	addTo(root, groupLists, a.handlerCommand(), a.categoryCommand())
 	addTo(root, groupStore, a.imagesCommand(), a.imageCommand())
-	addTo(root, "", a.checkCommand(), a.versionCommand())
+	addTo(root, "", a.initCommand(), a.checkCommand(), a.versionCommand())
 	return root
 }
 

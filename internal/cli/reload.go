@@ -13,7 +13,7 @@ import (
 )
 
 func (a *app) reloadCommand() *cobra.Command {
-	var file string
+	var files []string
 	var dryRun bool
 	cmd := &cobra.Command{
 		Use:   "reload",
@@ -27,15 +27,15 @@ A value that takes effect without a restart, such as a restart policy, is an
 		Example: `  seance reload --dry-run
   seance reload
   seance reload -i staging -f examples/shop`,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.reload(cmd.Context(), file, dryRun) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.reload(cmd.Context(), files, dryRun) },
 	}
-	cmd.Flags().StringVarP(&file, "file", "f", "", "the manifest: a `FILE`, or the folder that holds seance.yaml (default: what the image was started from)")
+	fileFlag(cmd, &files, "what the image was started from")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "show the plan and change nothing")
 	return cmd
 }
 
-func (a *app) reload(ctx context.Context, file string, dryRun bool) error {
-	t, m, err := a.findReload(ctx, file)
+func (a *app) reload(ctx context.Context, files []string, dryRun bool) error {
+	t, m, err := a.findReload(ctx, files)
 	if err != nil {
 		return err
 	}
@@ -67,8 +67,8 @@ func (a *app) reload(ctx context.Context, file string, dryRun bool) error {
 
 // findReload finds the image and reads its manifest. A manifest that is named
 // says which image is meant, unless that is said too.
-func (a *app) findReload(ctx context.Context, file string) (*target, *manifest.Manifest, error) {
-	if file == "" {
+func (a *app) findReload(ctx context.Context, files []string) (*target, *manifest.Manifest, error) {
+	if len(files) == 0 {
 		t, err := a.connect(ctx)
 		if err != nil {
 			return nil, nil, err
@@ -79,7 +79,7 @@ func (a *app) findReload(ctx context.Context, file string) (*target, *manifest.M
 		m, err := readManifest(t.image.Manifest)
 		return t, m, err
 	}
-	m, err := readManifest(file)
+	m, err := readManifest(files...)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -14,7 +14,8 @@ import (
 )
 
 func (a *app) upCommand() *cobra.Command {
-	var file, name, freezer string
+	var files []string
+	var name, freezer string
 	cmd := &cobra.Command{
 		Use:   "up [flags] [-- PROGRAM [ARGUMENT]...]",
 		Short: "Boot the image that a manifest describes, or one around a program",
@@ -34,7 +35,7 @@ again when it ends; the image ends with it.`,
 				return usageIn(cmd, err)
 			}
 			if cmd.ArgsLenAtDash() < 0 {
-				return a.up(cmd.Context(), file, name, freezer)
+				return a.up(cmd.Context(), files, name, freezer)
 			}
 			if cmd.Flags().Changed("file") {
 				return usageIn(cmd, errors.New("either a manifest (--file) or a program can be started"))
@@ -42,7 +43,7 @@ again when it ends; the image ends with it.`,
 			return a.upProgram(cmd.Context(), args, name, freezer)
 		},
 	}
-	cmd.Flags().StringVarP(&file, "file", "f", ".", "the manifest: a `FILE`, or the folder that holds seance.yaml")
+	fileFlag(cmd, &files, hereFallback)
 	cmd.Flags().StringVar(&name, "name", "", "the live image's `NAME` (default: the manifest's, or the program's)")
 	cmd.Flags().StringVar(&freezer, "freezer", "", "how it is saved: `criu` (memory and all) or respawn (default: criu where it works)")
 	return cmd
@@ -55,10 +56,15 @@ func checkFreezer(name string) error {
 	return fmt.Errorf("no such freezer: %q; there are %s and %s", name, api.FreezerCRIU, api.FreezerRespawn)
 }
 
-func (a *app) up(ctx context.Context, file, name, freezer string) error {
-	m, err := readManifest(file)
+func (a *app) up(ctx context.Context, files []string, name, freezer string) error {
+	m, err := readManifest(files...)
 	if err != nil {
 		return err
+	}
+	if freezer != api.FreezerRespawn {
+		for _, w := range manifestWarnings(m) {
+			a.warn("%s", w)
+		}
 	}
 	return a.upManifest(ctx, m, name, freezer)
 }
@@ -157,14 +163,4 @@ func notReady(img api.Image) error {
 		return partlyError{fmt.Errorf("only %s of %s ready; see: seance ps -i %s", readyOf(img), img.Name, img.Name)}
 	}
 	return nil
-}
-
-// readManifest reads the manifest in a file or a folder. One that is not
-// there is as wrong as a bad one.
-func readManifest(file string) (*manifest.Manifest, error) {
-	m, err := manifest.Read(file)
-	if err != nil && !isManifestError(err) {
-		return nil, usageError{err}
-	}
-	return m, err
 }
