@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"strconv"
 	"syscall"
 	"time"
 )
@@ -85,10 +84,7 @@ func (c *Client) WatchHierarchy(ctx context.Context, interval time.Duration, eac
 // Logs calls each with every line that the query selects, until the query is
 // exhausted, ctx ends or each returns an error.
 func (c *Client) Logs(ctx context.Context, q LogQuery, each func(LogLine) error) error {
-	v := url.Values{"tail": {strconv.Itoa(q.Tail)}, "follow": {strconv.FormatBool(q.Follow)}}
-	for _, s := range q.Services {
-		v.Add("service", s)
-	}
+	v := q.values()
 	body, err := c.do(ctx, http.MethodGet, "/v1/logs?"+v.Encode(), nil)
 	if err != nil {
 		return err

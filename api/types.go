@@ -121,22 +121,36 @@ type HandlerRun struct {
 
 // LogLine is one line of a service's output.
 type LogLine struct {
-	Time    time.Time `json:"time"`
+	// Time is when it was written; zero when the service's log has no times.
+	Time    time.Time `json:"time,omitzero"`
 	Service string    `json:"service"`
 	Stream  string    `json:"stream"` // stdout, stderr, pty or seance
 	// Instance is the start of the service that wrote it, from 1; 0: unknown.
 	Instance int    `json:"instance,omitempty"`
 	Partial  bool   `json:"partial,omitempty"`
 	Text     string `json:"text"`
+	// Bytes is the text as it was written, where that is not UTF-8.
+	Bytes []byte `json:"bytes,omitempty"`
+	// Mark is where the line ends in its service's log: see LogQuery.Marks.
+	Mark string `json:"mark,omitempty"`
+	// Begin says that this is no line: its mark is where the log begins to be
+	// read. All such come before the first line.
+	Begin bool `json:"begin,omitempty"`
 }
 
 // LogQuery selects log lines.
 type LogQuery struct {
-	Services []string // none: all
+	Services []string // none: all; the name of replicas stands for each of them
 	Tail     int      // the last so many lines; negative: all
 	Follow   bool
 	Since    time.Time // zero: from the beginning
 	Grep     string    // a regular expression (RE2) that the text matches; "": any
+	// Marks asks for the mark of each line, and of where each log begins unless
+	// that is its beginning. What was read can then be gone on with, exactly.
+	Marks bool
+	// After are marks by service: the service's lines begin just after it, and
+	// Tail does not count for them.
+	After map[string]string
 }
 
 // SnapshotRequest asks for a snapshot. Both false: nothing happens.

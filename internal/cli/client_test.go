@@ -213,7 +213,7 @@ counter | no end
 		t.Errorf("asked for %s, want %s", query, want)
 	}
 	p.run("logs", "-f", "-n", "5", "counter").want(t, exitOK, "listening\n> 1\nhalf\n[ended: exit status 1]\nno end\n", "")
-	if want := "follow=true&service=counter&tail=5"; query != want {
+	if want := "follow=true&marks=true&service=counter&tail=5"; query != want {
 		t.Errorf("asked for %s, want %s", query, want)
 	}
 }

@@ -15,27 +15,26 @@ const followPause = 50 * time.Millisecond
 // is lost it goes on with the next one.
 func (a *app) followLive(t *target, live api.Live) logSource {
 	return func(ctx context.Context, q api.LogQuery, each func(api.LogLine) error) error {
-		f := &follower{each: each, began: time.Now(), all: q.Tail < 0, shown: map[string]mark{}}
+		f := &follower{each: each, marks: map[string]string{}}
+		q.Marks = true
 		for {
-			err := t.Logs(ctx, q, f.line)
+			err := t.Logs(ctx, f.rest(q), f.line)
 			if f.failed != nil || !unanswered(err) || ctx.Err() != nil {
 				return err
 			}
-			f.again()
-			q.Tail = -1 // it knows by itself what it has shown
 			select {
 			case <-time.After(followPause):
 			case <-ctx.Done():
 				return interruptedError{}
 			}
 			if !live.Recorded() {
-				return readLogs(ctx, live, q, false, f.line) // it has quit: these are its last words
+				return readLogs(ctx, live, f.rest(q), false, f.line) // it has quit: these are its last words
 			}
 			next, err := a.attach(ctx, live)
 			switch {
 			case isNotAlive(err):
 				a.warn("%v", err)
-				return readLogs(ctx, live, q, false, f.line)
+				return readLogs(ctx, live, f.rest(q), false, f.line)
 			case err != nil:
 				return err
 			}
@@ -44,51 +43,30 @@ func (a *app) followLive(t *target, live api.Live) logSource {
 	}
 }
 
-// follower passes on each line once, though it is read again and again.
+// follower passes on lines and knows where it is, so that it can go on with
+// another monitor.
 type follower struct {
 	each   func(api.LogLine) error
-	failed error // of each
-
-	began  time.Time
-	all    bool            // older lines were asked for, all of them
-	later  bool            // the logs are being read again
-	shown  map[string]mark // by service
-	passed map[string]int  // by service, lines of the mark's time in this reading
+	failed error             // of each
+	marks  map[string]string // by service, of where it begins and then of its last line
+	begun  bool              // there was a line: all begins are known
 }
-
-// mark is the last line shown of a service. Lines that come together have the
-// same time.
-type mark struct {
-	at time.Time
-	n  int // lines of that time
-}
-
-// again begins another reading.
-func (f *follower) again() { f.later, f.passed = true, map[string]int{} }
 
 func (f *follower) line(l api.LogLine) error {
-	if f.later && f.known(l) {
+	f.marks[l.Service] = l.Mark
+	if l.Begin {
 		return nil
 	}
-	m := f.shown[l.Service]
-	if !l.Time.Equal(m.at) {
-		m = mark{at: l.Time}
-	}
-	m.n++
-	f.shown[l.Service] = m
+	f.begun, l.Mark = true, ""
 	f.failed = f.each(l)
 	return f.failed
 }
 
-// known says whether a line was shown before, or was not asked for.
-func (f *follower) known(l api.LogLine) bool {
-	m, ok := f.shown[l.Service]
-	switch {
-	case !ok:
-		return !f.all && l.Time.Before(f.began)
-	case l.Time.Equal(m.at):
-		f.passed[l.Service]++
-		return f.passed[l.Service] <= m.n
+// rest is what a query leaves to be read. Logs without a mark were not there
+// when it began: all of them is new.
+func (f *follower) rest(q api.LogQuery) api.LogQuery {
+	if f.begun {
+		q.Tail, q.After = -1, f.marks
 	}
-	return l.Time.Before(m.at)
+	return q
 }

@@ -1,13 +1,17 @@
 package cli
 
 import (
+	"fmt"
 	"net/http"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/seancehq/seance/api"
+	"github.com/seancehq/seance/internal/logfile"
+	"github.com/seancehq/seance/internal/serve"
 )
 
 // lineAt is a line so many seconds after the test began.
@@ -33,27 +37,109 @@ func inTurn(each ...http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-// A command that follows goes on with the next monitor where it was: without
-// one line twice, and without one that was never shown.
-func TestLogsFollowedAcrossMonitors(t *testing.T) {
-	began := time.Now()
-	old := []any{lineAt(began, -9, "db", "old"), lineAt(began, -8, "db", "older than asked"), lineAt(began, -8, "quiet", "nobody asked")}
-	first := []any{lineAt(began, -7, "web", "1"), lineAt(began, 1, "web", "2"), lineAt(began, 1, "web", "3")}
-	rest := []any{lineAt(began, 1, "web", "4"), lineAt(began, 2, "db", "5"), lineAt(began, 2, "web", "6"), lineAt(began, 3, "quiet", "7")}
-	then := lineAt(began, 4, "web", "8")
-	everything := func(more ...any) []any {
-		return append(append(append(append([]any{}, old...), first...), rest...), more...)
+// lossy serves the logs in a folder as monitors do that are killed one after
+// the other, each when it has sent some of its answer.
+func lossy(live api.Live, ended <-chan struct{}, each ...int) http.HandlerFunc {
+	whole := serve.Logs(live.Logs(), ended, func(error) {})
+	return func(w http.ResponseWriter, r *http.Request) {
+		if len(each) > 0 {
+			w = &dying{w, each[0]}
+			each = each[1:]
+		}
+		whole.ServeHTTP(w, r)
 	}
+}
+
+type dying struct {
+	http.ResponseWriter
+	left int
+}
+
+func (d *dying) Write(b []byte) (int, error) {
+	if d.left < len(b) {
+		_, _ = d.ResponseWriter.Write(b[:d.left])
+		_ = http.NewResponseController(d.ResponseWriter).Flush()
+		panic(http.ErrAbortHandler)
+	}
+	d.left -= len(b)
+	return d.ResponseWriter.Write(b)
+}
+
+func (d *dying) Unwrap() http.ResponseWriter { return d.ResponseWriter }
+
+// A command that follows goes on with the next monitor where it was, while the
+// logs are written and rotated: without one line twice, and without one that was
+// never shown. All lines have one time, for lines that come together have.
+func TestLogsFollowedAcrossMonitors(t *testing.T) {
+	const total = 3000
 	p := newPlace(t)
-	var asked []string
-	routes := inTurn(cutOff(first...), cutOff(everything()...), answer(everything(then)...))
-	p.serve("shop", with(shop("shop"), "GET /v1/logs", func(w http.ResponseWriter, r *http.Request) {
-		asked = append(asked, r.URL.Query().Get("tail"))
-		routes(w, r)
-	}))
-	p.run("logs", "-f", "-n", "1").want(t, exitOK, "web | 1\nweb | 2\nweb | 3\nweb | 4\ndb  | 5\nweb | 6\nquiet | 7\nweb   | 8\n", "")
-	if got := strings.Join(asked, " "); got != "1 -1 -1" {
-		t.Errorf("asked for the last lines %s", got)
+	live := p.home.Live("shop")
+	at := time.Now()
+	logs := logfile.NewSet(live.Logs(), logfile.Options{MaxSize: 20_000, MaxFiles: 100, Now: func() time.Time { return at }})
+	if err := os.MkdirAll(live.Logs(), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := logs.Open(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		defer logs.End()
+		web, db := logs.Log("web").Stream("stdout", 1), logs.Log("db").Stream("stderr", 2)
+		for i := range total {
+			fmt.Fprintf(web, "%d\n", i)
+			if i > total/2 { // which was not there when the reading began
+				fmt.Fprintf(db, "%d\n", i)
+			}
+			if i%100 == 0 {
+				time.Sleep(time.Millisecond) // so that the reader is in the middle of it
+			}
+		}
+	}()
+	p.serve("shop", with(shop("shop"), "GET /v1/logs", lossy(live, ended, 0, 1000, 5000, 1, 33_000, 2000, 100_000)))
+	got := p.run("logs", "-f")
+	if got.status != exitOK || got.stderr != "" {
+		t.Fatalf("exit status %d, %q", got.status, got.stderr)
+	}
+	next := map[string]int{"web": 0, "db": total/2 + 1}
+	for line := range strings.Lines(got.stdout) {
+		service, text, _ := strings.Cut(strings.TrimSpace(line), " | ")
+		service = strings.TrimSpace(service)
+		if text != strconv.Itoa(next[service]) {
+			t.Fatalf("got %q, want %d", line, next[service])
+		}
+		next[service]++
+	}
+	if next["web"] != total || next["db"] != total {
+		t.Errorf("ends with %v, want %d", next, total)
+	}
+}
+
+// What was there before and not asked for is not shown by the next monitor
+// either; nor does a service that had said nothing get lost.
+func TestLastLinesFollowedAcrossMonitors(t *testing.T) {
+	p := newPlace(t)
+	live := p.home.Live("shop")
+	p.writeLog(live, "web", "2026-01-02T03:04:05.000000001Z stdout F:1 1", "2026-01-02T03:04:05.000000001Z stdout F:1 2")
+	p.writeLog(live, "quiet", "2026-01-02T03:04:05.000000001Z stdout F:1 nobody asked", "2026-01-02T03:04:05.000000001Z stdout F:1 3")
+	ended := make(chan struct{})
+	monitors := inTurn(lossy(live, ended, 400), func(w http.ResponseWriter, r *http.Request) {
+		p.appendLog(live, "web", time.Now().Format(time.RFC3339Nano)+" stdout F:1 4")
+		p.appendLog(live, "late", time.Now().Format(time.RFC3339Nano)+" stdout F:1 5")
+		close(ended)
+		lossy(live, ended)(w, r)
+	})
+	p.serve("shop", with(shop("shop"), "GET /v1/logs", monitors))
+	got := p.run("logs", "-f", "-n", "1")
+	want := map[string]int{"quiet | 3": 1, "web   | 2": 1, "web   | 4": 1, "late  | 5": 1}
+	for line := range strings.Lines(got.stdout) {
+		want[strings.TrimSpace(line)]--
+	}
+	for line, n := range want {
+		if n != 0 {
+			t.Errorf("%q is missing, or not asked for (%d)\n%s%s", line, n, got.stdout, got.stderr)
+		}
 	}
 }
 
@@ -67,9 +153,25 @@ func TestLogsFollowedToTheEnd(t *testing.T) {
 		if err := os.Remove(live.Record()); err != nil {
 			t.Error(err)
 		}
-		cutOff(api.LogLine{Time: at, Service: "web", Stream: "stdout", Text: "one"})(w, r)
+		cutOff(api.LogLine{Time: at, Service: "web", Stream: "stdout", Text: "one", Mark: firstMark(t, live)})(w, r)
 	}))
 	p.run("logs", "-f").want(t, exitOK, "web | one\nweb | two\n", "")
+}
+
+// firstMark is the mark of the first line in the log of web.
+func firstMark(t *testing.T, live api.Live) (mark string) {
+	t.Helper()
+	all := logfile.Query{Dir: live.Logs(), Services: []string{"web"}, Last: logfile.All}
+	err := logfile.Read(t.Context(), all, func(l logfile.Line) error {
+		if mark == "" {
+			mark = l.Mark.String()
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return mark
 }
 
 // Names are padded to the longest that can come, not the longest so far.

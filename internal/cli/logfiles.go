@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 
 	"github.com/seancehq/seance/api"
@@ -42,9 +41,17 @@ func logFiles(live api.Live, follow bool) logSource {
 }
 
 func readLogs(ctx context.Context, live api.Live, q api.LogQuery, follow bool, each func(api.LogLine) error) error {
-	files := logfile.Query{Dir: live.Logs(), Services: q.Services, Last: q.Tail, Follow: follow}
+	files, err := logfile.QueryFor(live.Logs(), q)
+	if err != nil {
+		return err
+	}
+	files.Follow = follow
 	return logfile.Read(ctx, files, func(l logfile.Line) error {
-		return each(api.LogLine{Time: l.Time, Service: l.Service, Stream: l.Stream, Partial: l.Partial, Text: l.Text})
+		line := l.Wire()
+		if q.Marks {
+			line.Mark = l.Mark.String()
+		}
+		return each(line)
 	})
 }
 
@@ -60,11 +67,15 @@ func checkLogged(live api.Live, services []string) error {
 	if err != nil {
 		return fmt.Errorf("cannot read logs of image %q: %w", live.Name, err)
 	}
-	for _, s := range services {
-		if !slices.Contains(logged, s) {
-			return &api.Error{Code: api.CodeNotFound, Message: fmt.Sprintf(
-				"image %q has no service %q with a log; there are: %s", live.Name, s, strings.Join(logged, ", "))}
-		}
+	return checkNames(live, logged, services)
+}
+
+// checkNames refuses a name that stands for none of the services.
+func checkNames(live api.Live, services, asked []string) error {
+	_, missing := logfile.Select(services, asked)
+	if len(missing) == 0 {
+		return nil
 	}
-	return nil
+	return &api.Error{Code: api.CodeNotFound, Message: fmt.Sprintf(
+		"image %q has no service %q with a log; there are: %s", live.Name, missing[0], strings.Join(services, ", "))}
 }

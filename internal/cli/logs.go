@@ -8,12 +8,16 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
 	"github.com/seancehq/seance/api"
+	"github.com/seancehq/seance/internal/logfile"
 )
 
 func (a *app) logsCommand() *cobra.Command {
@@ -23,33 +27,41 @@ func (a *app) logsCommand() *cobra.Command {
 		Use:   "logs [SERVICE…]",
 		Short: "Print what services have written",
 		Long: `Print what services have written to standard output, standard error or their
-terminal. The log outlives the image: it can be read after a quit.`,
+terminal. The log outlives the image: it can be read after a quit. The name of
+replicas stands for all of them.`,
 		Example: `  seance logs
   seance logs -f web
-  seance logs -n 100 --timestamps db web`,
+  seance logs -n 100 --timestamps db web
+  seance logs --since 10m --grep 'error|panic'`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if _, err := regexp.Compile(q.Grep); err != nil {
+				return usageIn(cmd, fmt.Errorf("--grep is no regular expression: %w", err))
+			}
 			q.Services = args
 			return a.logs(cmd.Context(), q, timestamps)
 		},
 	}
 	cmd.Flags().BoolVarP(&q.Follow, "follow", "f", false, "go on with new lines as they come")
 	cmd.Flags().VarP(linesFlag(&q.Tail), "tail", "n", "only the last `LINES` of each service (default: all)")
+	cmd.Flags().Var(momentFlag{&q.Since}, "since", "only lines since a `TIME`: 10m ago, or at 2026-01-31T15:04:05Z")
+	cmd.Flags().StringVar(&q.Grep, "grep", "", "only lines that match a regular `EXPRESSION` (RE2)")
 	cmd.Flags().BoolVar(&timestamps, "timestamps", false, "begin each line with its time")
 	return cmd
 }
 
 func (a *app) logs(ctx context.Context, q api.LogQuery, timestamps bool) error {
-	source, services, err := a.findLogs(ctx, q.Follow)
+	source, services, err := a.findLogs(ctx, q)
 	if err != nil {
 		return err
 	}
-	if len(q.Services) > 0 {
-		services = q.Services
-	}
+	slices.Sort(services)
+	services = slices.Compact(services)
+	shown, _ := logfile.Select(services, q.Services)
 	out := bufio.NewWriterSize(a.stdout, 64<<10)
-	p := &logPrinter{w: out, json: a.json, colours: a.colours(), names: len(q.Services) != 1, times: timestamps, ordinals: map[string]int{}}
-	p.expect(services)
+	p := newLogPrinter(out, services, shown)
+	p.names = len(q.Services) != 1 || len(shown) > 1
+	p.json, p.colours, p.times = a.json, a.colours(), timestamps
 	err = source(ctx, q, func(l api.LogLine) error {
 		if err := p.print(l); err != nil || !q.Follow {
 			return err
@@ -74,14 +86,14 @@ type logSource func(ctx context.Context, q api.LogQuery, each func(api.LogLine) 
 // findLogs finds where to read: a live image, the folder of one that was, or
 // the folder of the image that the command runs in. It names the services that
 // are known to have a log, or may get one.
-func (a *app) findLogs(ctx context.Context, follow bool) (source logSource, services []string, err error) {
+func (a *app) findLogs(ctx context.Context, q api.LogQuery) (source logSource, services []string, err error) {
 	if a.insideSocket() != "" {
 		around := a.around()
-		return logFiles(around, follow), logged(around), nil
+		return logFiles(around, q.Follow), logged(around), nil
 	}
 	t, err := a.connectOutside(ctx)
 	if err == nil {
-		return a.liveLogs(ctx, t, follow)
+		return a.liveLogs(ctx, t, q)
 	}
 	if !errors.Is(err, errNoLiveImage) && !isNotAlive(err) {
 		return nil, nil, err
@@ -98,16 +110,24 @@ func (a *app) around() api.Live {
 	return api.Live{Name: a.env(api.EnvImage), Dir: filepath.Dir(a.insideSocket())}
 }
 
-func (a *app) liveLogs(ctx context.Context, t *target, follow bool) (source logSource, services []string, err error) {
+func (a *app) liveLogs(ctx context.Context, t *target, q api.LogQuery) (source logSource, services []string, err error) {
 	home, err := a.homeFolder()
 	if err != nil {
 		return nil, nil, err
 	}
 	live := home.Live(t.image.Name)
-	if !follow {
-		return t.Logs, logged(live), nil
+	services = logged(live)
+	if _, missing := logfile.Select(services, q.Services); q.Follow || len(missing) > 0 {
+		names := t.serviceNames(ctx)
+		services = append(services, names...)
+		if len(names) > 0 {
+			err = checkNames(live, services, q.Services)
+		}
 	}
-	return a.followLive(t, live), append(logged(live), t.serviceNames(ctx)...), nil
+	if !q.Follow {
+		return t.Logs, services, err
+	}
+	return a.followLive(t, live), services, err
 }
 
 // serviceNames are the names of an image's services; none when it does not say
@@ -133,11 +153,22 @@ type logPrinter struct {
 	times   bool
 
 	width    int            // of the longest name that is known
-	ordinals map[string]int // of the names so far, for their colours
-	open     string         // the service and stream whose line is not ended yet
+	ordinals map[string]int // of names, for their colours
+	open     string         // the stream whose line is not ended yet
 }
 
-// expect makes room for names before the first of their lines comes.
+// newLogPrinter makes room for the names of shown before the first of their
+// lines comes. Each of all services has its own place among the colours,
+// whichever are shown.
+func newLogPrinter(w io.Writer, services, shown []string) *logPrinter {
+	p := &logPrinter{w: w, names: true, ordinals: map[string]int{}}
+	for i, name := range services {
+		p.ordinals[name] = i
+	}
+	p.expect(shown)
+	return p
+}
+
 func (p *logPrinter) expect(services []string) {
 	for _, name := range services {
 		p.width = max(p.width, utf8.RuneCountInString(name))
@@ -151,7 +182,7 @@ func (p *logPrinter) print(l api.LogLine) error {
 		return enc.Encode(l)
 	}
 	var b strings.Builder
-	source := l.Service + " " + l.Stream
+	source := fmt.Sprint(l.Service, " ", l.Stream, " ", l.Instance)
 	if p.open != "" && p.open != source {
 		b.WriteByte('\n')
 	}
@@ -179,7 +210,7 @@ func (p *logPrinter) end() error {
 
 func (p *logPrinter) prefix(b *strings.Builder, l api.LogLine) {
 	if p.times {
-		b.WriteString(p.colours.faint(l.Time.Local().Format(logTime)) + " ")
+		b.WriteString(p.colours.faint(lineTime(l.Time)) + " ")
 	}
 	if !p.names {
 		return
@@ -188,8 +219,8 @@ func (p *logPrinter) prefix(b *strings.Builder, l api.LogLine) {
 	if !known {
 		ordinal = len(p.ordinals)
 		p.ordinals[l.Service] = ordinal
-		p.expect([]string{l.Service})
 	}
+	p.expect([]string{l.Service})
 	pad := strings.Repeat(" ", p.width-utf8.RuneCountInString(l.Service))
 	fmt.Fprintf(b, "%s ", p.colours.ordinal(ordinal, l.Service+pad+" |"))
 }
@@ -197,10 +228,21 @@ func (p *logPrinter) prefix(b *strings.Builder, l api.LogLine) {
 // logTime is RFC 3339 with as many digits as tell lines apart.
 const logTime = "2006-01-02T15:04:05.000Z07:00"
 
+// lineTime is empty, and as wide as any, for a line without a time.
+func lineTime(t time.Time) string {
+	if t.IsZero() {
+		return strings.Repeat(" ", len(time.Now().Format(logTime)))
+	}
+	return t.Local().Format(logTime)
+}
+
 // text is a line's own text, set off when it is seance that speaks.
 func (p *logPrinter) text(l api.LogLine) string {
 	if l.Stream == "seance" {
 		return p.colours.faint("[" + l.Text + "]")
+	}
+	if l.Bytes != nil {
+		return string(l.Bytes)
 	}
 	return l.Text
 }

@@ -22,6 +22,19 @@ func (p *place) writeLog(live api.Live, service string, entries ...string) {
 	}
 }
 
+func (p *place) appendLog(live api.Live, service, entry string) {
+	p.t.Helper()
+	f, err := os.OpenFile(live.Logs()+"/"+service+".log", os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+	if err != nil {
+		p.t.Error(err)
+		return
+	}
+	defer f.Close()
+	if _, err := f.WriteString(entry + "\n"); err != nil {
+		p.t.Error(err)
+	}
+}
+
 // The logs of an image that has quit are read from its folder.
 func TestLogsOfAnImageThatWas(t *testing.T) {
 	p := newPlace(t)
@@ -82,7 +95,8 @@ func TestColoursOnATerminalOnly(t *testing.T) {
 			}
 			defer master.Close()
 			a := &app{stdout: terminal, stderr: io.Discard, env: func(name string) string { return tc.env[name] }}
-			p := &logPrinter{w: terminal, colours: a.colours(), names: true, ordinals: map[string]int{}}
+			p := newLogPrinter(terminal, []string{"web"}, nil)
+			p.colours = a.colours()
 			if err := p.print(api.LogLine{Service: "web", Text: "listening"}); err != nil {
 				t.Fatal(err)
 			}

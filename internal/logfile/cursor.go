@@ -5,9 +5,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
-	"os"
 	"slices"
-	"syscall"
 )
 
 // cursor reads one service's log, oldest file first, and follows it through
@@ -15,20 +13,24 @@ import (
 // become another file's.
 type cursor struct {
 	service string
-	file    string     // the one being written
-	plain   bool       // entries are text and nothing else
-	files   []*os.File // still to read, oldest first; files[0] is being read
-	offset  int64      // in files[0]
-	buf     []byte     // read and not yet delivered
-	start   int        // of what is not delivered in buf
-	line    Line       // the next one, when has is set
+	file    string          // the one being written
+	plain   bool            // entries are text and nothing else
+	parts   []part          // still to read, oldest first; parts[0] is being read
+	known   map[fileID]bool // all parts there have been
+	offset  int64           // in parts[0], of what is after buf
+	buf     []byte          // read and not yet delivered
+	start   int             // of what is not delivered in buf
+	line    Line            // the next one, when has is set
 	has     bool
-	checked bool // rotation was looked for since the last byte was read
+	checked bool   // rotation was looked for since the last byte was read
+	block   []byte // to read into; one for all cursors
 }
 
 const readSize = 64 << 10
 
-func newCursor(service string) *cursor { return &cursor{service: service} }
+func newCursor(service string, block []byte) *cursor {
+	return &cursor{service: service, known: map[fileID]bool{}, block: block}
+}
 
 // locate says where the log is. It may be elsewhere now than it was.
 func (c *cursor) locate(dir string, p Place) {
@@ -39,10 +41,8 @@ func (c *cursor) locate(dir string, p Place) {
 }
 
 func (c *cursor) close() {
-	for _, f := range c.files {
-		f.Close()
-	}
-	c.files = nil
+	closeParts(c.parts)
+	c.parts = nil
 }
 
 // fill makes line the next one and reports whether there is one now.
@@ -70,19 +70,26 @@ func (c *cursor) takeLine() bool {
 	return true
 }
 
-// set makes line of an entry. One that is no entry is shown as it is, at the
-// time of the one before.
+// set makes line of an entry.
 func (c *cursor) set(entry []byte) {
-	if c.plain {
-		c.line, c.has = Line{Service: c.service, Text: string(entry)}, true
-		return
-	}
-	line, err := Parse(entry)
-	if err != nil {
-		line = Line{Time: c.line.Time, Text: string(entry)}
+	c.line, c.has = c.parse(entry), true
+	c.line.Mark = Mark{c.parts[0].id, c.offset - int64(len(c.buf)-c.start)}
+}
+
+// parse makes a line of an entry. One that is no entry is shown as it is, at
+// the time of the one before.
+func (c *cursor) parse(entry []byte) Line {
+	line := Line{Text: string(entry)}
+	if !c.plain {
+		parsed, err := Parse(entry)
+		if err == nil {
+			line = parsed
+		} else {
+			line.Time = c.line.Time
+		}
 	}
 	line.Service = c.service
-	c.line, c.has = line, true
+	return line
 }
 
 // takeRest delivers an entry that has no newline, the last of a log whose
@@ -100,17 +107,16 @@ func (c *cursor) takeRest() bool {
 // read reads more, from this file or the next. false: there is nothing more
 // now.
 func (c *cursor) read() (bool, error) {
-	if len(c.files) == 0 {
-		if err := c.openFrom(nil); err != nil || len(c.files) == 0 {
+	if len(c.parts) == 0 {
+		if err := c.open(); err != nil || len(c.parts) == 0 {
 			return false, err
 		}
 		c.offset = 0
 	}
 	c.buf = append(c.buf[:0], c.buf[c.start:]...)
 	c.start = 0
-	c.buf = slices.Grow(c.buf, readSize)
-	n, err := c.files[0].ReadAt(c.buf[len(c.buf):len(c.buf)+readSize], c.offset)
-	c.buf = c.buf[:len(c.buf)+n]
+	n, err := c.parts[0].ReadAt(c.block, c.offset)
+	c.buf = append(c.buf, c.block[:n]...)
 	c.offset += int64(n)
 	if n > 0 {
 		c.checked = false
@@ -119,13 +125,16 @@ func (c *cursor) read() (bool, error) {
 	if !errors.Is(err, io.EOF) {
 		return false, err
 	}
+	if len(c.buf) == 0 {
+		c.buf = nil // a log that is silent takes no memory
+	}
 	return c.advance()
 }
 
 // advance goes on to the next file if this one has been rotated away.
 func (c *cursor) advance() (bool, error) {
-	if len(c.files) == 1 {
-		gone, err := c.rotated()
+	if len(c.parts) == 1 {
+		gone, err := c.replaced()
 		if err != nil || !gone {
 			return false, err
 		}
@@ -133,16 +142,16 @@ func (c *cursor) advance() (bool, error) {
 			c.checked = true // what was written before the rename is read first
 			return true, nil
 		}
-		if err := c.openFrom(c.files[0]); err != nil {
+		if err := c.open(); err != nil {
 			return false, err
 		}
 	}
 	c.checked = false
-	if len(c.files) < 2 {
+	if len(c.parts) < 2 {
 		return false, nil // renamed, and the new one is not there yet
 	}
-	c.files[0].Close()
-	c.files = slices.Delete(c.files, 0, 1)
+	c.parts[0].Close()
+	c.parts = slices.Delete(c.parts, 0, 1)
 	c.offset = 0
 	if c.start < len(c.buf) {
 		c.buf = append(c.buf, '\n') // a line that was cut off ends with its file
@@ -150,151 +159,45 @@ func (c *cursor) advance() (bool, error) {
 	return true, nil
 }
 
-// rotated says whether the log's name belongs to another file than the one
+// replaced says whether the log's name belongs to another file than the one
 // being read, or this one was emptied.
-func (c *cursor) rotated() (bool, error) {
-	now, err := os.Stat(c.file)
+func (c *cursor) replaced() (bool, error) {
+	now, err := openPart(c.file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil // between two renames
 	}
 	if err != nil {
 		return false, err
 	}
-	mine, err := c.files[0].Stat()
+	defer now.Close()
+	if now.id != c.parts[0].id {
+		return true, nil
+	}
+	info, err := now.Stat()
 	if err != nil {
 		return false, err
 	}
-	if os.SameFile(now, mine) && mine.Size() < c.offset {
+	if info.Size() < c.offset {
 		c.offset, c.start, c.buf = 0, 0, c.buf[:0]
 	}
-	return !os.SameFile(now, mine), nil
+	return false, nil
 }
 
-// openFrom opens all files newer than the given one, which stays the first;
-// all there are when it is nil or gone.
-func (c *cursor) openFrom(from *os.File) error {
-	files, err := openAll(c.file, from)
+// open opens all files newer than those there have been.
+func (c *cursor) open() error {
+	parts, err := openParts(c.file, c.isKnown)
 	if err != nil {
 		return err
 	}
-	if from != nil {
-		files = slices.Insert(files, 0, from)
+	for _, p := range parts {
+		c.known[p.id] = true
 	}
-	c.files = files
+	c.parts = append(c.parts, parts...)
 	return nil
 }
 
-// openAll opens a log's files, oldest first, back to the one given, which is
-// left out. It goes from the newest to the oldest: a rotation meanwhile then
-// shows a file twice, which is seen, and hides none.
-func openAll(file string, after *os.File) (files []*os.File, err error) {
-	var infos []fs.FileInfo
-	if after != nil {
-		info, err := after.Stat()
-		if err != nil {
-			return nil, err
-		}
-		infos = append(infos, info)
-	}
-	for n := 0; ; n++ {
-		f, err := os.Open(rotated(file, n))
-		if errors.Is(err, fs.ErrNotExist) && n == 0 {
-			continue // being rotated, or none yet
-		}
-		if errors.Is(err, fs.ErrNotExist) {
-			break
-		}
-		if err != nil {
-			closeAll(files)
-			return nil, err
-		}
-		info, err := f.Stat()
-		if err != nil {
-			f.Close()
-			closeAll(files)
-			return nil, err
-		}
-		if after != nil && os.SameFile(infos[0], info) {
-			f.Close()
-			break
-		}
-		if slices.ContainsFunc(infos, func(o fs.FileInfo) bool { return os.SameFile(o, info) }) {
-			f.Close()
-			continue
-		}
-		infos = append(infos, info)
-		files = append(files, f)
-	}
-	slices.Reverse(files)
-	return files, nil
-}
-
-func closeAll(files []*os.File) {
-	for _, f := range files {
-		f.Close()
-	}
-}
-
-// seekLast makes the cursor start n lines before the end.
-func (c *cursor) seekLast(n int) error {
-	if err := c.openFrom(nil); err != nil {
-		return err
-	}
-	for i := len(c.files) - 1; i >= 0; i-- {
-		offset, found, err := lastLines(c.files[i], n)
-		if err != nil {
-			return err
-		}
-		n -= found
-		if n > 0 && i > 0 {
-			continue
-		}
-		closeAll(c.files[:i])
-		c.files = slices.Delete(c.files, 0, i)
-		c.offset = offset
-		return nil
-	}
-	return nil
-}
-
-// lastLines finds where the last n lines of a file begin, and how many of them
-// there are. A file whose end is no newline ends in one more line.
-func lastLines(f *os.File, n int) (offset int64, found int, err error) {
-	info, err := f.Stat()
-	if err != nil {
-		return 0, 0, err
-	}
-	size := info.Size()
-	if n <= 0 || size == 0 {
-		return size, 0, nil
-	}
-	buf := make([]byte, readSize)
-	for end := size; end > 0; {
-		begin := max(0, end-readSize)
-		block := buf[:end-begin]
-		if _, err := f.ReadAt(block, begin); err != nil && !errors.Is(err, io.EOF) {
-			return 0, 0, err
-		}
-		for {
-			i := bytes.LastIndexByte(block, '\n')
-			if i < 0 {
-				break
-			}
-			block = block[:i]
-			if begin+int64(i) == size-1 {
-				continue // ends the last line, begins none
-			}
-			found++
-			if found == n {
-				return begin + int64(i) + 1, found, nil
-			}
-		}
-		end = begin
-	}
-	return 0, found + 1, nil
-}
-
-// isGone says that a log vanished while it was read.
-func isGone(err error) bool {
-	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ESTALE)
+// isKnown trusts an inode number alone only while its file is open.
+func (c *cursor) isKnown(id fileID) bool {
+	open := slices.ContainsFunc(c.parts, func(p part) bool { return p.id == id })
+	return open || id.born != 0 && c.known[id]
 }

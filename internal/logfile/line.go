@@ -22,6 +22,8 @@ type Line struct {
 	Partial bool
 	// Text has no newline at its end.
 	Text string
+	// Mark is where it ends, in what Read gives: see Query.After.
+	Mark Mark
 }
 
 // ErrFormat is the error of an entry that is not in a log's format.

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -17,54 +19,49 @@ const All = -1
 type Query struct {
 	// Dir is the folder of the logs.
 	Dir string
-	// Services are whose logs to read; none: of all that have one.
+	// Services are whose logs to read; none: of all that have one. A name
+	// without a log stands for those of its replicas, NAME-1 and so on.
 	Services []string
 	// Last is how many of each service's last lines to begin with, or All.
 	Last int
-	// Since leaves out what is older.
+	// Since leaves out what is older. A log without times has files that are
+	// older.
 	Since time.Time
-	// Follow goes on with what is written from now on, until the context ends.
+	// Grep leaves out entries whose text does not match; nil: none. Last then
+	// counts entries that do. A line of more than 16 KiB is looked at in parts.
+	Grep *regexp.Regexp
+	// After has a service's log begin just after a place in it, whatever Last
+	// says. It goes on where an earlier reading left off: with not a line lost,
+	// unless it has been rotated away, and none twice.
+	After map[string]Mark
+	// Begin is called once before the first line, with where each log begins
+	// that does not begin at its beginning; nil: nothing is.
+	Begin func(map[string]Mark) error
+	// Follow goes on with what is written from now on, until the context ends,
+	// or until Ended is closed and all that was written by then has been given.
 	Follow bool
+	Ended  <-chan struct{}
+	// Idle is called whenever Read is about to wait for more; nil: nothing is.
+	Idle func() error
 }
-
-// How often a log that is followed is looked at: at once while lines come,
-// then less and less often.
-const (
-	pollMin = 10 * time.Millisecond
-	pollMax = 160 * time.Millisecond
-)
 
 // Read calls fn with each line, those of several services in the order of
 // their times. It ends with the error of fn, with nil at the end of the logs,
 // or, when it follows, with nil at the end of ctx. A log that does not exist
 // is empty; so is a folder.
 func Read(ctx context.Context, q Query, fn func(Line) error) error {
-	r := &reader{query: q, fn: fn, cursors: map[string]*cursor{}}
+	r := &reader{query: q, fn: fn, cursors: map[string]*cursor{}, block: make([]byte, readSize)}
 	defer r.close()
 	if err := r.begin(); err != nil {
-		return fmt.Errorf("cannot read logs: %w", err)
+		return err
 	}
-	for pause := pollMin; ; {
-		n, err := r.round(ctx)
-		if err != nil {
-			return err
-		}
-		if !q.Follow {
-			return r.finish()
-		}
-		if n > 0 {
-			pause = pollMin
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(pause):
-		}
-		pause = min(2*pause, pollMax)
-		if err := r.look(); err != nil {
-			return fmt.Errorf("cannot read logs: %w", err)
-		}
+	if q.Follow {
+		return r.follow(ctx)
 	}
+	if _, err := r.round(ctx); err != nil {
+		return err
+	}
+	return r.finish()
 }
 
 // Last returns the last n lines of one service.
@@ -111,8 +108,38 @@ func placesIn(dir string) (map[string]Place, error) {
 	return places, nil
 }
 
+// Select chooses from the names of services those that are asked for: all when
+// none is. A name that no service has stands for its replicas, NAME-1 and so on;
+// missing are the names that stand for nothing.
+func Select(services, asked []string) (chosen, missing []string) {
+	if len(asked) == 0 {
+		return services, nil
+	}
+	for _, name := range asked {
+		of := slices.DeleteFunc(slices.Clone(services), func(s string) bool { return s != name })
+		if len(of) == 0 {
+			of = slices.DeleteFunc(slices.Clone(services), func(s string) bool { return !isReplica(s, name) })
+		}
+		if len(of) == 0 {
+			missing = append(missing, name)
+		}
+		chosen = append(chosen, of...)
+	}
+	return chosen, missing
+}
+
+func isReplica(service, of string) bool {
+	n, ok := strings.CutPrefix(service, of+"-")
+	if !ok {
+		return false
+	}
+	_, err := strconv.ParseUint(n, 10, 31)
+	return err == nil
+}
+
 type reader struct {
 	query   Query
+	block   []byte
 	fn      func(Line) error
 	cursors map[string]*cursor
 	order   []*cursor // by name, so that equal times have a stable order
@@ -127,15 +154,19 @@ func (r *reader) close() {
 // begin opens the logs that are there, at the place to start from.
 func (r *reader) begin() error {
 	if err := r.look(); err != nil {
-		return err
+		return fmt.Errorf("cannot read logs: %w", err)
 	}
+	begins := map[string]Mark{}
 	for _, c := range r.order {
-		if r.query.Last < 0 {
-			continue
+		if err := c.seek(r.query); err != nil && !isGone(err) {
+			return fmt.Errorf("cannot read logs: %w", err)
 		}
-		if err := c.seekLast(r.query.Last); err != nil && !isGone(err) {
-			return err
+		if len(c.parts) > 0 {
+			begins[c.service] = Mark{c.parts[0].id, c.offset}
 		}
+	}
+	if r.query.Begin != nil {
+		return r.query.Begin(begins)
 	}
 	return nil
 }
@@ -143,11 +174,8 @@ func (r *reader) begin() error {
 // look finds logs that are new, or elsewhere now.
 func (r *reader) look() error {
 	places, err := placesIn(r.query.Dir)
-	services := r.query.Services
-	if len(services) == 0 {
-		services = slices.Collect(maps.Keys(places))
-	}
-	for _, service := range services {
+	services, missing := Select(slices.Collect(maps.Keys(places)), r.query.Services)
+	for _, service := range append(services, missing...) {
 		r.add(service).locate(r.query.Dir, places[service])
 	}
 	return err
@@ -158,7 +186,7 @@ func (r *reader) add(service string) *cursor {
 	if c != nil {
 		return c
 	}
-	c = newCursor(service)
+	c = newCursor(service, r.block)
 	r.cursors[service] = c
 	r.order = append(r.order, c)
 	slices.SortFunc(r.order, func(a, b *cursor) int { return strings.Compare(a.service, b.service) })
@@ -202,6 +230,9 @@ func (r *reader) round(ctx context.Context) (delivered int, err error) {
 func (r *reader) deliver(c *cursor) error {
 	c.has = false
 	if c.line.Time.Before(r.query.Since) && !c.plain {
+		return nil
+	}
+	if r.query.Grep != nil && !r.query.Grep.MatchString(c.line.Text) {
 		return nil
 	}
 	return r.fn(c.line)

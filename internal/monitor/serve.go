@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"os"
-	"strconv"
 	"time"
 
 	"github.com/seancehq/seance/api"
@@ -52,7 +51,7 @@ func (m *Monitor) routes() http.Handler {
 			"GET /v1/image":            answer(m.describeImage),
 			"GET /v1/hierarchy":        answer(m.hierarchy),
 			"GET /v1/hierarchy/events": http.HandlerFunc(m.serveHierarchyEvents),
-			"GET /v1/logs":             http.HandlerFunc(m.serveLogs),
+			"GET /v1/logs":             serve.Logs(m.live.Logs(), m.gone, m.logsUnread),
 			"POST /v1/snapshot":        http.HandlerFunc(m.serveSnapshot),
 		},
 	})
@@ -136,17 +135,4 @@ func (m *Monitor) serveSnapshot(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-}
-
-// query reads a log query from a request.
-func query(r *http.Request) (q api.LogQuery, err error) {
-	v := r.URL.Query()
-	q.Services, q.Tail = v["service"], -1
-	if s := v.Get("tail"); s != "" {
-		q.Tail, err = strconv.Atoi(s)
-	}
-	if s := v.Get("follow"); s != "" && err == nil {
-		q.Follow, err = strconv.ParseBool(s)
-	}
-	return q, err
 }

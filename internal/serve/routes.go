@@ -117,6 +117,8 @@ func Routes() []Route {
 				{Name: "follow", In: "query", Type: "boolean", Summary: "Go on with what is written from now on."},
 				{Name: "since", In: "query", Type: "string", Summary: "Only lines from this time on, as in RFC 3339."},
 				{Name: "grep", In: "query", Type: "string", Summary: "Only lines that match this regular expression (RE2)."},
+				{Name: "marks", In: "query", Type: "boolean", Summary: "Have each line tell its mark, and before the first line come the marks of where each log begins."},
+				{Name: "after", In: "query", Type: "string", Repeated: true, Summary: "SERVICE:MARK, the mark of a line that was read before: only lines of that service that come after it. The tail does not count for it."},
 			},
 		},
 		{

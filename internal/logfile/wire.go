@@ -1,0 +1,38 @@
+package logfile
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/seancehq/seance/api"
+)
+
+// QueryFor answers a query of the API from the files in a folder.
+func QueryFor(dir string, asked api.LogQuery) (q Query, err error) {
+	q = Query{
+		Dir: dir, Services: asked.Services, Last: asked.Tail, Since: asked.Since, Follow: asked.Follow,
+		After: map[string]Mark{},
+	}
+	if asked.Grep != "" {
+		if q.Grep, err = regexp.Compile(asked.Grep); err != nil {
+			return q, fmt.Errorf("grep is no regular expression: %w", err)
+		}
+	}
+	for service, mark := range asked.After {
+		if q.After[service], err = ParseMark(mark); err != nil {
+			return q, fmt.Errorf("after: %w", err)
+		}
+	}
+	return q, nil
+}
+
+// Wire puts a line into the API's form, without its mark.
+func (l Line) Wire() api.LogLine {
+	line := api.LogLine{Time: l.Time, Service: l.Service, Stream: l.Stream, Instance: l.Instance, Partial: l.Partial, Text: l.Text}
+	if !utf8.ValidString(l.Text) {
+		line.Text, line.Bytes = strings.ToValidUTF8(l.Text, "\ufffd"), []byte(l.Text)
+	}
+	return line
+}
