@@ -117,17 +117,39 @@ func (a *app) liveLogs(ctx context.Context, t *target, q api.LogQuery) (source l
 	}
 	live := home.Live(t.image.Name)
 	services = logged(live)
-	if _, missing := logfile.Select(services, q.Services); q.Follow || len(missing) > 0 {
-		names := t.serviceNames(ctx)
-		services = append(services, names...)
-		if len(names) > 0 {
-			err = checkNames(live, services, q.Services)
-		}
+	if q.Follow {
+		services = append(services, t.serviceNames(ctx)...)
+	}
+	if err := t.checkLogNames(ctx, live, services, q.Services); err != nil {
+		return nil, nil, err
 	}
 	if !q.Follow {
-		return t.Logs, services, err
+		return t.Logs, services, nil
 	}
-	return a.followLive(t, live), services, err
+	return a.followLive(t, live), services, nil
+}
+
+// checkLogNames refuses a name that stands for nothing that has a log or may
+// get one: a service or a hook. When the image does not say what it has at
+// once, any name will do.
+func (t *target) checkLogNames(ctx context.Context, live api.Live, services, asked []string) error {
+	if _, missing := logfile.Select(services, asked); len(missing) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, silence)
+	defer cancel()
+	handlers, err := t.Handlers(ctx)
+	if err != nil {
+		return nil
+	}
+	services = slices.Concat(services, t.serviceNames(ctx))
+	for _, h := range handlers.Startup {
+		if h.Kind != "seance" {
+			services = append(services, h.ID)
+		}
+	}
+	slices.Sort(services)
+	return checkNames(live, slices.Compact(services), asked)
 }
 
 // serviceNames are the names of an image's services; none when it does not say
