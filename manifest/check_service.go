@@ -108,7 +108,7 @@ func (c *checker) ready(p place, r *Ready) {
 		{"notify", r.Notify, func(place) {}},
 		{"exit", r.Exit, func(place) {}},
 	})
-	c.status(p.key("status"), r.Status, r.HTTP)
+	c.status(p, r.Status, r.HTTP)
 	c.positive(p.key("timeout"), r.Timeout)
 }
 

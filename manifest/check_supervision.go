@@ -20,27 +20,36 @@ func limitNames() []string {
 // supervision checks what a service is given when it is started, and how it is
 // watched.
 func (c *checker) supervision(p place, s *Service) {
-	c.account(p.key("user"), s.User)
-	c.account(p.key("group"), s.Group)
+	if s.User != "" {
+		c.account(p.key("user"), s.User)
+	}
+	if s.Group != "" {
+		c.account(p.key("group"), s.Group)
+	}
 	if s.Umask != nil && *s.Umask > 0o777 {
 		c.add(p.key("umask"), "", "%s must be from 0 to 0777, not 0%o", p.key("umask"), *s.Umask)
 	}
 	if s.Nice != nil && (*s.Nice < -20 || *s.Nice > 19) {
 		c.add(p.key("nice"), "", "%s must be from -20 to 19, not %d", p.key("nice"), *s.Nice)
 	}
-	c.limits(p.key("limits"), s.Limits)
-	c.stdin(p.key("stdin"), s)
+	if len(s.Limits) > 0 {
+		c.limits(p.key("limits"), s.Limits)
+	}
+	if s.Stdin != StdinNull {
+		c.stdin(p.key("stdin"), s)
+	}
 	if s.Probe != nil {
 		c.probe(p.key("probe"), s)
 	}
-	c.log(p.key("log"), s.Log)
+	if s.Log != defaultLog() {
+		c.log(p.key("log"), s.Log)
+	}
 }
 
 // account takes what can be a name of passwd(5), or a number. Whether there is
 // such a user is seen where the service runs.
 func (c *checker) account(p place, name string) {
 	switch {
-	case name == "":
 	case strings.ContainsAny(name, ": ,/\t\n\x00"), name[0] == '-':
 		hint := "write a name or a number"
 		if strings.Contains(name, ":") {
@@ -86,7 +95,7 @@ func (c *checker) stdin(p place, s *Service) {
 	switch {
 	case s.Stdin == "" || strings.ContainsRune(s.Stdin, 0):
 		c.add(p, "", "%s is not a path: %q", p, s.Stdin)
-	case s.Stdin != StdinNull && s.Terminal:
+	case s.Terminal:
 		c.add(p, "remove one of the two", "%s stands beside a terminal, which the service reads from", p)
 	}
 }
@@ -99,7 +108,7 @@ func (c *checker) probe(p place, s *Service) {
 		{"command", r.Command != nil, func(p place) { c.command(p, r.Command) }},
 		{"notify", r.Notify, func(place) {}},
 	})
-	c.status(p.key("status"), r.Status, r.HTTP)
+	c.status(p, r.Status, r.HTTP)
 	c.positive(p.key("interval"), r.Interval)
 	c.positive(p.key("timeout"), r.Timeout)
 	c.atLeast(p.key("failures"), r.Failures, 1)
@@ -110,9 +119,11 @@ func (c *checker) probe(p place, s *Service) {
 
 // status checks the good answers of an HTTP probe.
 func (c *checker) status(p place, codes []int, url string) {
-	switch {
-	case codes == nil:
+	if codes == nil {
 		return
+	}
+	p = p.key("status")
+	switch {
 	case url == "":
 		c.add(p, "remove it", "%s is for http alone", p)
 	case len(codes) == 0:

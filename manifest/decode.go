@@ -125,6 +125,9 @@ func (d *decoder) entries(p place, n *node, hint string) []pair {
 		d.wrongType(p, n, "a mapping", hint)
 		return nil
 	}
+	if !n.hasDuplicates() {
+		return n.pairs
+	}
 	first := make(map[string]pos, len(n.pairs))
 	list := make([]pair, 0, len(n.pairs))
 	for _, e := range n.pairs {
@@ -136,6 +139,26 @@ func (d *decoder) entries(p place, n *node, hint string) []pair {
 		list = append(list, e)
 	}
 	return list
+}
+
+// hasDuplicates is fast for the few keys that most mappings have.
+func (n *node) hasDuplicates() bool {
+	const few = 16
+	if len(n.pairs) > few {
+		keys := make(map[string]bool, len(n.pairs))
+		for i := range n.pairs {
+			keys[n.pairs[i].key] = true
+		}
+		return len(keys) < len(n.pairs)
+	}
+	for i := range n.pairs {
+		for j := range i {
+			if n.pairs[i].key == n.pairs[j].key {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // mark remembers where a value stands.

@@ -183,6 +183,10 @@ func (d *decoder) size(p place, n *node, v *int64) {
 	*v = number << shift
 }
 
+func defaultLog() Log {
+	return Log{Size: DefaultLogSize, Count: DefaultLogCount, Format: LogCRI}
+}
+
 func (d *decoder) format(p place, n *node, v *LogFormat) {
 	if text, ok := d.text(p, n); ok {
 		*v = LogFormat(text)

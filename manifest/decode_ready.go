@@ -1,9 +1,5 @@
 package manifest
 
-import (
-	"strconv"
-)
-
 // The tables are never written.
 var readyFields = []field[Ready]{
 	{"tcp", func(d *decoder, p place, n *node, r *Ready) { d.tcp(p, n, &r.TCP) }},
@@ -95,10 +91,4 @@ func (d *decoder) status(p place, n *node) []int {
 		list = append(list, code)
 	}
 	return list
-}
-
-// item is the place of a part of a list. In a sentence it is named as the list
-// is.
-func (p place) item(i int) place {
-	return place{path: p.path + pathSep + strconv.Itoa(i), owner: p.owner, rel: p.rel}
 }

@@ -87,7 +87,7 @@ func (d *decoder) service(p place, name string, n *node) Service {
 		Stdin:    StdinNull,
 		Restart:  defaultRestart(),
 		Shutdown: Shutdown{Signal: "TERM", Grace: DefaultGrace},
-		Log:      Log{Size: DefaultLogSize, Count: DefaultLogCount, Format: LogCRI},
+		Log:      defaultLog(),
 	}
 	decodeFields(d, p, n, "", serviceFields, &s)
 	return s

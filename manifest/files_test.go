@@ -423,3 +423,15 @@ func TestManyFiles(t *testing.T) {
 		t.Errorf("got %.200v", err)
 	}
 }
+
+// BenchmarkRead reads the same services with a .env beside them: their source
+// is written anew.
+func BenchmarkRead(b *testing.B) {
+	m := memory{"seance.yaml": string(manyServices(1000)), ".env": "A=b\nC=d\n"}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := m.manifest("seance.yaml"); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -77,7 +77,7 @@ func (c *checker) need(g *needGraph, s *Service, index int, name string) {
 // needPlace is where one name in a list of needs stands. Those of replicas
 // stand nowhere: the list does.
 func needPlace(list place, name string) place {
-	return place{path: list.path + pathSep + "/" + name, owner: list.owner, rel: list.rel}
+	return list.part("/" + name)
 }
 
 func (c *checker) needHint(name string) string {

@@ -70,24 +70,39 @@ func (n *node) has(key string) bool { return n.get(key) != nil }
 
 func (n *node) isScalar() bool { return n.kind <= kindString }
 
-// place names a value: for a person (owner, rel) and for finding where it
-// stands in the text (path).
+// place names a value: for a person and for finding where it stands in the
+// text.
 type place struct {
 	path  string // every key from the root on, each after a pathSep
 	owner string // `service "db"`; "" for the manifest itself
-	rel   string // the keys below the owner, with dots
+	// The keys below the owner, which a person is told, are path[from:to].
+	from, to int
 }
 
 const pathSep = "\x00"
 
 // key is the place of a key's value.
 func (p place) key(name string) place {
-	c := place{path: p.path + pathSep + name, owner: p.owner, rel: name}
-	if p.rel != "" {
-		c.rel = p.rel + "." + name
+	c := place{path: p.path + pathSep + name, owner: p.owner, from: p.from}
+	if p.from == p.to {
+		c.from = len(p.path) + len(pathSep)
 	}
+	c.to = len(c.path)
 	return c
 }
+
+// item is the place of a part of a list. In a sentence it is named as the list
+// is.
+func (p place) item(i int) place { return p.part(strconv.Itoa(i)) }
+
+// part is a place that is named as what it is part of.
+func (p place) part(name string) place {
+	p.path += pathSep + name
+	return p
+}
+
+// rel is the keys below the owner, with dots.
+func (p place) rel() string { return strings.ReplaceAll(p.path[p.from:p.to], pathSep, ".") }
 
 // own is the place of a thing with a name of its own.
 func (p place) own(path, owner string) place {
@@ -96,15 +111,15 @@ func (p place) own(path, owner string) place {
 
 // String names the place in a sentence: `"ready.tcp" of service "db"`.
 func (p place) String() string {
-	switch {
-	case p.rel == "" && p.owner == "":
+	switch rel := p.rel(); {
+	case p.from == p.to && p.owner == "":
 		return "the manifest"
-	case p.rel == "":
+	case p.from == p.to:
 		return p.owner
 	case p.owner == "":
-		return strconv.Quote(p.rel)
+		return strconv.Quote(rel)
 	default:
-		return strconv.Quote(p.rel) + " of " + p.owner
+		return strconv.Quote(rel) + " of " + p.owner
 	}
 }
 

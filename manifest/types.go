@@ -144,10 +144,10 @@ const Unlimited = ^uint64(0)
 // service is restarted, unless its restart policy is RestartNo: then it is no
 // longer ready, and no more.
 type Probe struct {
-	TCP      string
-	HTTP     string
-	Status   []int // of HTTP; none: 200 to 399
-	Command  []string
+	TCP     string
+	HTTP    string
+	Status  []int // of HTTP; none: 200 to 399
+	Command []string
 	// Notify expects WATCHDOG=1 on the socket named in NOTIFY_SOCKET at least
 	// once in an Interval, see sd_watchdog_enabled(3). One that does not come is
 	// enough: Timeout and Failures mean nothing then.
