@@ -62,6 +62,10 @@ func errandFor(spec *Spec, path string, report int) errand {
 // args is the shim's argument vector. The program's own follows, so that what
 // ps(1) shows for this moment tells whose it is.
 func (e errand) args(program []string) ([]string, error) {
+	if len(os.Args) > 1 && os.Args[1] == ShimCommand {
+		// A program that does not know the command would start itself for ever.
+		return nil, errors.New("the program that makes a Reaper does not run Exec for its command " + ShimCommand)
+	}
 	text, err := json.Marshal(e)
 	if err != nil {
 		return nil, err
