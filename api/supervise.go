@@ -65,6 +65,13 @@ type ReloadRequest struct {
 	DryRun       bool   `json:"dry_run,omitempty"`
 }
 
+// Source is the manifest that an image runs now: a reload may have changed it.
+type Source struct {
+	// Manifest is its source, ManifestPath where it was read.
+	Manifest     []byte `json:"manifest"`
+	ManifestPath string `json:"manifest_path"`
+}
+
 // ReloadResult is the plan of a reload and, unless that was all that was
 // wanted, what came of it.
 type ReloadResult struct {
@@ -142,6 +149,12 @@ func (c *Client) ServicesWithUsage(ctx context.Context) (all []Service, err erro
 func (c *Client) WaitService(ctx context.Context, name string, what WaitFor) (all []Service, err error) {
 	err = c.get(ctx, "/v1/services/"+url.PathEscape(name)+"/wait?for="+url.QueryEscape(string(what)), &all)
 	return all, err
+}
+
+// Source gives the manifest that the image runs now.
+func (c *Client) Source(ctx context.Context) (source Source, err error) {
+	err = c.get(ctx, "/v1/manifest", &source)
+	return source, err
 }
 
 // Reload has a live image become what another manifest says. Every event on the

@@ -73,10 +73,7 @@ func (a *app) findReload(ctx context.Context, files []string) (*target, *manifes
 		if err != nil {
 			return nil, nil, err
 		}
-		if t.image.Manifest == "" {
-			return nil, nil, usageError{fmt.Errorf("image %q was started without a manifest; name one with --file", t.image.Name)}
-		}
-		m, err := readManifest(t.image.Manifest)
+		m, err := t.readAgain(ctx)
 		return t, m, err
 	}
 	m, err := readManifest(files...)
@@ -93,6 +90,22 @@ func (a *app) findReload(ctx context.Context, files []string) (*target, *manifes
 	}
 	t, err := a.attachNamed(ctx, home, m.Name)
 	return t, m, err
+}
+
+// readAgain reads the files that the image's manifest was read from.
+func (t *target) readAgain(ctx context.Context) (*manifest.Manifest, error) {
+	source, err := t.Source(ctx)
+	if err != nil {
+		return nil, err
+	}
+	files := manifest.SourceFiles(source.Manifest)
+	if len(files) == 0 && source.ManifestPath != "" {
+		files = []string{source.ManifestPath}
+	}
+	if len(files) == 0 {
+		return nil, usageError{fmt.Errorf("image %q was started without a manifest; name one with --file", t.image.Name)}
+	}
+	return readManifest(files...)
 }
 
 func reloadError(ctx context.Context, name string, result *api.ReloadResult, err error) error {

@@ -53,10 +53,10 @@ func TestReload(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	img := shop("shop")
-	img.Manifest = path
 	var asked []api.ReloadRequest
-	p.serve("shop", with(img, "POST /v1/reload", reloads(&asked, somePlan())))
+	routes := with(shop("shop"), "POST /v1/reload", reloads(&asked, somePlan()))
+	routes["GET /v1/manifest"] = answer(api.Source{Manifest: []byte("services: {}"), ManifestPath: path})
+	p.serve("shop", routes)
 
 	p.run("reload", "--dry-run").want(t, exitOK, planText, "")
 	if len(asked) != 1 || !asked[0].DryRun || asked[0].ManifestPath != path || !strings.Contains(string(asked[0].Manifest), "sleep") {
@@ -92,7 +92,9 @@ func TestReloadOfANamedManifest(t *testing.T) {
 	}
 	var shops, trials []api.ReloadRequest
 	p.serve("shop", with(shop("shop"), "POST /v1/reload", reloads(&shops, api.ReloadResult{Unchanged: 1})))
-	p.serve("trial", with(shop("trial"), "POST /v1/reload", reloads(&trials, api.ReloadResult{Unchanged: 1})))
+	routes := with(shop("trial"), "POST /v1/reload", reloads(&trials, api.ReloadResult{Unchanged: 1}))
+	routes["GET /v1/manifest"] = answer(api.Source{Manifest: []byte("services: {}")})
+	p.serve("trial", routes)
 	t.Chdir(t.TempDir())
 	p.run("reload", "-f", folder).want(t, exitOK, "nothing to do: shop is as its manifest says\n", "")
 	if len(shops) != 1 || len(trials) != 0 {

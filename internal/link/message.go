@@ -137,11 +137,8 @@ type WaitRequest struct {
 	For  api.WaitFor `json:"for"`
 }
 
-// Source is the manifest that an image runs now: a reload may have changed it.
-type Source struct {
-	Manifest     []byte `json:"manifest"`
-	ManifestPath string `json:"manifest_path"`
-}
+// Source is the manifest that an image runs now.
+type Source = api.Source
 
 // Accepted answers a CallSnapshot that has begun. Its end is told by an event
 // of type result.

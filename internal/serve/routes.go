@@ -130,6 +130,10 @@ func Routes() []Route {
 			},
 		},
 		{
+			Method: "GET", Path: "/v1/manifest", Call: link.CallManifest, Response: api.Source{}, Format: FormatJSON,
+			Summary: "The manifest that the image runs now, as text from which it can be read anywhere.",
+		},
+		{
 			Method: "POST", Path: "/v1/reload", Call: link.CallReload, Request: api.ReloadRequest{}, Response: api.Event{}, Format: FormatLines,
 			Summary: "Have the image become what another manifest says. The last event is the result. The reload goes on when the client leaves.",
 		},
