@@ -40,6 +40,20 @@ func (s *service) watch(spec *manifest.Service, in *instance) {
 	h.timer = time.AfterFunc(h.interval, func() { s.sup.background(func() { s.examine(h) }) })
 }
 
+// watchAnew has an instance that runs watched as the manifest says now.
+func (s *service) watchAnew() {
+	spec := s.spec()
+	s.mu.Lock()
+	in, h, up := s.inst, s.health, s.state == Running || s.state == Ready
+	if h != nil && h.spec != spec && spec.Probe == nil {
+		s.unwatchLocked()
+	}
+	s.mu.Unlock()
+	if up && (h == nil || h.spec != spec) {
+		s.watch(spec, in)
+	}
+}
+
 // unwatchLocked ends the watch.
 func (s *service) unwatchLocked() {
 	if s.health != nil {

@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/seancehq/seance/internal/linux/reap"
 	"github.com/seancehq/seance/manifest"
 )
 
@@ -59,15 +60,17 @@ func (h *hook) spawn(args []string, mark string) (*instance, error) {
 	h.mu.Unlock()
 	h.set(Starting, nil)
 	p := program{
-		args:   args,
-		dir:    h.spec.Workdir,
-		env:    environment(h.sup.env, nil, h.spec.Env, envHook+"="+h.spec.Name, mark),
+		start: reap.Spec{
+			Args: args,
+			Dir:  h.spec.Workdir,
+			Env:  environment(h.sup.env, nil, h.spec.Env, envHook+"="+h.spec.Name, mark),
+		},
 		log:    h.sup.logs.Log(h.spec.Name),
 		dev:    h.sup.dev,
 		onExit: h.onExit,
 	}
 	if h.sup.withUs {
-		p.deathSignal = syscall.SIGTERM
+		p.start.ParentDeathSignal = syscall.SIGTERM
 	}
 	in, err := spawn(h.sup.reaper, n, p)
 	if err != nil {

@@ -29,14 +29,11 @@ type instance struct {
 
 // program is what to start, and what follows.
 type program struct {
-	args     []string
-	dir      string
-	env      []string
-	terminal bool
-	log      *logfile.Log
-	dev      string // where ptmx is
-	// deathSignal is what it gets when this process dies, 0 for nothing.
-	deathSignal syscall.Signal
+	// start is all but its files and what follows its exit.
+	start reap.Spec
+	stdin string // as in [manifest.Service]; "" is StdinNull
+	log   *logfile.Log
+	dev   string // where ptmx is
 	// tap sees each line of its output.
 	tap func(line []byte)
 	// onExit is called on the reaper's goroutine.
@@ -51,21 +48,13 @@ func spawn(r *reap.Reaper, n int, p program) (*instance, error) {
 		return nil, err
 	}
 	defer closeFiles(out.program)
-	env := p.env
-	if p.terminal {
-		env = withTerm(env)
+	start, onExit := p.start, p.onExit // and not all of p, for as long as the program runs
+	if start.Terminal {
+		start.Env = withTerm(start.Env)
 	}
-	onExit := p.onExit // and not all of p, for as long as the program runs
-	in.proc, err = r.Start(reap.Spec{
-		Args:     p.args,
-		Dir:      p.dir,
-		Env:      env,
-		Files:    out.program,
-		Terminal: p.terminal,
-		OnExit:   func(*reap.Process) { onExit(in) },
-
-		ParentDeathSignal: p.deathSignal,
-	})
+	start.Files = out.program
+	start.OnExit = func(*reap.Process) { onExit(in) }
+	in.proc, err = r.Start(start)
 	if err != nil {
 		closeFiles(out.ours)
 		return nil, err
@@ -85,11 +74,12 @@ type outputs struct {
 }
 
 func (in *instance) connect(p program) (outputs, error) {
-	if p.terminal {
+	if p.start.Terminal {
 		master, terminal, err := pty.Open(p.dev, pty.DefaultSize)
 		if err != nil {
 			return outputs{}, err
 		}
+		own(terminal, p.start.Credential)
 		in.pty = master
 		return outputs{
 			program: []*os.File{terminal, terminal, terminal},
@@ -106,11 +96,26 @@ func (in *instance) connect(p program) (outputs, error) {
 		closeFiles([]*os.File{outR, outW})
 		return outputs{}, err
 	}
+	in0, err := openStdin(p.stdin)
+	if err != nil {
+		closeFiles([]*os.File{outR, outW, errR, errW})
+		return outputs{}, err
+	}
+	own(outW, p.start.Credential)
+	own(errW, p.start.Credential)
 	return outputs{
-		program: []*os.File{nil, outW, errW},
+		program: []*os.File{in0, outW, errW},
 		ours:    []*os.File{outR, errR},
 		names:   []string{logfile.StreamStdout, logfile.StreamStderr},
 	}, nil
+}
+
+// own lets a program that runs as another user open its own output by name, as
+// /dev/stdout: by number it can be used anyway, so a failure does no harm.
+func own(f *os.File, as *syscall.Credential) {
+	if as != nil {
+		_ = f.Chown(int(as.Uid), -1)
+	}
 }
 
 func (in *instance) pump(out outputs, p program) error {

@@ -3,7 +3,6 @@ package supervise
 import (
 	"context"
 
-	"github.com/seancehq/seance/internal/linux/reap"
 	"github.com/seancehq/seance/manifest"
 )
 
@@ -42,17 +41,17 @@ func (s *service) nextInstance() (n int) {
 }
 
 func (s *service) spawn(spec *manifest.Service, n int, match *logMatch) (*instance, error) {
-	p := program{
-		args:     spec.Command,
-		dir:      spec.Workdir,
-		env:      s.environ(spec, n),
-		terminal: spec.Terminal,
-		log:      s.sup.logs.Log(spec.Name),
-		dev:      s.sup.dev,
-		onExit:   s.onExit,
+	start, err := s.reapSpec(spec, n, spec.Command)
+	if err != nil {
+		return nil, err
 	}
-	if s.sup.withUs {
-		p.deathSignal = s.signals()[0]
+	start.Terminal = spec.Terminal
+	p := program{
+		start:  start,
+		stdin:  spec.Stdin,
+		log:    s.sup.logs.Log(spec.Name),
+		dev:    s.sup.dev,
+		onExit: s.onExit,
 	}
 	if match != nil {
 		p.tap = match.look
@@ -74,12 +73,6 @@ func (s *service) spawn(spec *manifest.Service, n int, match *logMatch) (*instan
 	return in, nil
 }
 
-// reapSpec is what a program of the service's is started with, but for its
-// files.
-func (s *service) reapSpec(spec *manifest.Service, n int, args []string) (reap.Spec, error) {
-	return reap.Spec{Args: args, Dir: spec.Workdir, Env: s.environ(spec, n)}, nil
-}
-
 func stillFlowing(instances []*instance) []*instance {
 	var flowing []*instance
 	for _, in := range instances {
@@ -88,10 +81,6 @@ func stillFlowing(instances []*instance) []*instance {
 		}
 	}
 	return flowing
-}
-
-func (s *service) environ(spec *manifest.Service, instance int) []string {
-	return environment(s.sup.env, nil, spec.Env, serviceMarks(spec, instance)...)
 }
 
 // isUp notes that the start is done. If the program has ended since, its exit

@@ -28,6 +28,9 @@ import (
 const actor = "SUPERVISE_TEST_ACTOR"
 
 func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == reap.ShimCommand {
+		os.Exit(reap.Exec(os.Args[2:], os.Stderr))
+	}
 	if name := os.Getenv(actor); name != "" {
 		act(name)
 		os.Exit(0)

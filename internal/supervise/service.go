@@ -30,31 +30,32 @@ type service struct {
 	// op is held by whoever starts or stops it; see acquire.
 	op chan struct{}
 
-	mu        sync.Mutex // guards all below
-	state     State
-	ready     bool
-	meant     bool          // to run: from a start until a stop or an end for good
-	down      bool          // stopped by a shut-down: nothing starts it before the next start-up
-	suspended bool          // to be started by that
-	changed   chan struct{} // closed at the next change of state; nil: nobody waits
-	inst      *instance
-	launched  *manifest.Service // what the last start went by
-	old       []*instance       // earlier ones whose output others hold open
-	instances int
-	attempt   int         // starts in a row that did not last
-	restarts  []time.Time // by itself, of late; kept for a limit only
-	lastExit  string      // of the instance before inst
-	lastErr   error
-	timer     *time.Timer   // starts it again, in Backoff
-	stops     int           // stops that wait for op
-	stopCalls int           // all there have been
-	efforts   []*effort     // to start it, that are under way
-	round     *round        // of its start by the start-up list, where others need it
-	health    *health       // the watch over inst; nil: there is none
-	restart   chan struct{} // closed when the restart under way is over; nil: none is
-	survivors []string      // that the last stop left alive
-	exits     uint64        // of instances that nobody stopped
-	failures  uint64        // those of them that were no success
+	mu         sync.Mutex // guards all below
+	state      State
+	ready      bool
+	meant      bool          // to run: from a start until a stop or an end for good
+	down       bool          // stopped by a shut-down: nothing starts it before the next start-up
+	suspended  bool          // to be started by that
+	changed    chan struct{} // closed at the next change of state; nil: nobody waits
+	inst       *instance
+	launched   *manifest.Service // what the last start went by
+	old        []*instance       // earlier ones whose output others hold open
+	instances  int
+	attempt    int         // starts in a row that did not last
+	restarts   []time.Time // by itself, of late; kept for a limit only
+	lastExit   string      // of the instance before inst
+	lastErr    error
+	timer      *time.Timer   // starts it again, in Backoff
+	stops      int           // stops that wait for op
+	stopCalls  int           // all there have been
+	efforts    []*effort     // to start it, that are under way
+	round      *round        // of its start by the start-up list, where others need it
+	unusualLog bool          // the log was configured
+	health     *health       // the watch over inst; nil: there is none
+	restart    chan struct{} // closed when the restart under way is over; nil: none is
+	survivors  []string      // that the last stop left alive
+	exits      uint64        // of instances that nobody stopped
+	failures   uint64        // those of them that were no success
 }
 
 func newService(sup *Supervisor, spec manifest.Service) *service {
@@ -243,17 +244,6 @@ func (s *service) clear(ctx context.Context) error {
 		return nil
 	}
 	return s.endAll(ctx)
-}
-
-// endAll ends every process of the service. op is held.
-func (s *service) endAll(ctx context.Context) error {
-	in := s.instance()
-	if in == nil {
-		return nil
-	}
-	err := s.sup.tracker.end(ctx, s.unit, in.proc, s.signals(), s.spec().Shutdown.Grace)
-	in.drain()
-	return err
 }
 
 // effort is one attempt to start the service, for a stop to cut short.

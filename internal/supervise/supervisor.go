@@ -137,6 +137,11 @@ func (sup *Supervisor) fill() error {
 		sup.byName[spec.Name] = s
 	}
 	sup.linkNeeds()
+	for _, s := range sup.services {
+		if err := s.configureLog(); err != nil {
+			return fmt.Errorf("cannot keep the log of service %q: %w", s.spec().Name, err)
+		}
+	}
 	for _, spec := range sup.manifest.Hooks {
 		sup.hooks = append(sup.hooks, newHook(sup, spec))
 	}
