@@ -14,7 +14,7 @@
 //		fmt.Println(s.Name, s.Command)
 //	}
 //
-// [Read] takes a file or a folder, [Parse] the text itself. Both return either
+// [Read] takes files or folders, [Parse] the text itself. Both return either
 // a [*Manifest] with every default filled in, or an error that holds all
 // mistakes at once ([Errors]). A manifest built in memory is checked by the
 // same rules with [Manifest.Validate].
@@ -22,8 +22,15 @@
 // The way from text to values has four steps, each in a file of its own:
 // the text is checked and cut into lines (source.go), parsed as YAML into a
 // small tree with aliases and merge keys resolved (yaml.go, tree.go), decoded
-// by tables of keys (decode.go and its neighbours), and checked (check.go and
-// its neighbours). Only Read touches the file system; nothing reads the
-// environment or the clock. Nothing has state: all functions are safe for
-// concurrent use.
+// by tables of keys (decode.go and its neighbours; expand.go replaces ${…}), and
+// checked (check.go and its neighbours).
+//
+// Read does more before the third step (reading.go): it puts the trees of
+// several files together (layer.go), Procfiles among them (procfile.go), and the
+// variables of environment files into them (dotenv.go). Since what that comes to
+// is to be the same anywhere, it writes it as a text (render.go), of which Parse
+// makes the same manifest with no file and no variable: [Manifest.Source].
+//
+// Only Read touches the file system and the environment, and nothing the clock.
+// Nothing has state: all functions are safe for concurrent use.
 package manifest

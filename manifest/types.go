@@ -25,8 +25,9 @@ type Manifest struct {
 	// One may follow another that stands later: CategoryOrder gives the order
 	// in which they are created.
 	Categories []Category
-	// Services and Hooks stand in the order of the file. That order is the
-	// order of registration: services first, then hooks.
+	// Services and Hooks stand in the order of the file, replicas in the place of
+	// the service that has them. StartOrder is the order in which services are
+	// registered; hooks are after them, in theirs.
 	Services []Service
 	Hooks    []Hook
 	// Capture lists the folders whose files are saved with the memory, none
@@ -140,8 +141,8 @@ type Limit struct{ Soft, Hard uint64 }
 const Unlimited = ^uint64(0)
 
 // Probe asks a running service at intervals whether it is healthy. Exactly one
-// of TCP, HTTP, Command and Notify is set. After Failures that follow each other the
-// service is restarted, unless its restart policy is RestartNo: then it is no
+// of TCP, HTTP, Command and Notify is set. After Failures that follow each other
+// the service is restarted, unless its restart policy is RestartNo: then it is no
 // longer ready, and no more.
 type Probe struct {
 	TCP     string
