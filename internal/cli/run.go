@@ -3,15 +3,28 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/seancehq/seance/api"
+	"github.com/seancehq/seance/internal/initd"
 	"github.com/seancehq/seance/internal/linux/pid1"
+	"github.com/seancehq/seance/manifest"
 )
 
 // runFlags are what the flags of run say.
 type runFlags struct {
+	files         []string
+	name          string
+	until         string
+	exitOnFailure bool
+	timestamps    bool
+
+	// Of a program after --.
 	group bool
 	grace time.Duration
 }
@@ -19,27 +32,117 @@ type runFlags struct {
 func (a *app) runCommand() *cobra.Command {
 	var f runFlags
 	cmd := &cobra.Command{
-		Use:   "run -- PROGRAM [ARGUMENT]...",
-		Short: "Run a program in the foreground, as the first process of a container does",
-		Long: `Run one program as the first process of a container has to, or as an ordinary
-process: it has this command's own input, output and terminal, gets the signals
-that this command gets, and its orphans are reaped. The exit status is the
-program's, 128+N when signal N killed it, 127 when there is no such program and
-126 when it cannot be executed. What it leaves behind is ended: SIGTERM, then
-SIGKILL. No file is written.`,
-		Example: `  seance run -- ./server --port 8080
+		Use:   "run [flags] [SERVICE…] | run [flags] -- PROGRAM [ARGUMENT]...",
+		Short: "Run a manifest's services in the foreground, or one program as a container's first process",
+		Long: `Run the image that a manifest describes in the foreground, by this process
+alone: without namespaces, without root, and without a way to save it. What its
+services write is shown with their names before it, and kept in their logs.
+Other commands see the image as any other: ps, logs, stop, reload, quit.
+
+With SERVICES it runs those, and what they need.
+
+It ends when every service has ended for good, with the exit status of the first
+that failed (128+N when signal N killed it), or 0. Ctrl-C and SIGTERM shut it
+down in the reverse of the order in which it was started; once more, or
+SIGQUIT, kills what is left at once. SIGHUP reads the manifest again, or shuts
+down where there was a terminal: that has hung up.
+
+With a program after "--" it does what the first process of a container has to,
+or does it as an ordinary process: the program has this command's own input,
+output and terminal, gets the signals that this command gets, and its orphans
+are reaped. The exit status is the program's, 128+N when signal N killed it, 127
+when there is no such program and 126 when it cannot be executed. What it leaves
+behind is ended: SIGTERM, then SIGKILL. No file is read or written.`,
+		Example: `  seance run
+  seance run -f examples/shop --exit-on-failure
+  seance run web
+  seance run -- ./server --port 8080
   ENTRYPOINT ["seance", "run", "--"]`,
-		Args: programAfterDash,
+		Args: servicesOrProgram,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return usageIn(cmd, errors.New("no program to run"))
+			program := cmd.ArgsLenAtDash() == 0
+			if err := f.check(cmd, program); err != nil {
+				return usageIn(cmd, err)
 			}
-			return runProgram(args, f)
+			if program {
+				return runProgram(args, f)
+			}
+			return a.run(f, args)
 		},
 	}
-	cmd.Flags().BoolVarP(&f.group, "group", "g", false, "send signals to the program's process group, not to it alone")
-	cmd.Flags().DurationVar(&f.grace, "grace", time.Second, "`TIME` that what the program leaves behind has to end")
+	f.register(cmd)
 	return cmd
+}
+
+func (f *runFlags) register(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	fileFlag(cmd, &f.files, hereFallback)
+	flags.StringVar(&f.name, "name", "", "the live image's `NAME` (default: the manifest's)")
+	flags.BoolVar(&f.exitOnFailure, "exit-on-failure", false, "end when a service has failed for good, not when all have ended")
+	flags.StringVar(&f.until, "exit-with", "", "end when `SERVICE` has ended, with its exit status")
+	flags.BoolVar(&f.timestamps, "timestamps", false, "begin each line with its time")
+	flags.BoolVarP(&f.group, "group", "g", false, "with a program: send signals to its process group, not to it alone")
+	flags.DurationVar(&f.grace, "grace", time.Second, "with a program: `TIME` that what it leaves behind has to end")
+}
+
+// check refuses flags of the one use of the command in the other.
+func (f *runFlags) check(cmd *cobra.Command, program bool) error {
+	others := []string{"group", "grace"}
+	why := "--%s is for a program after --"
+	if program {
+		others = []string{"file", "name", "exit-on-failure", "exit-with", "timestamps"}
+		why = "--%s is for a manifest's services, not for a program"
+	}
+	for _, name := range others {
+		if cmd.Flags().Changed(name) {
+			return fmt.Errorf(why, name)
+		}
+	}
+	return nil
+}
+
+// servicesOrProgram lets services stand alone, and a program after "--".
+func servicesOrProgram(cmd *cobra.Command, args []string) error {
+	switch dash := cmd.ArgsLenAtDash(); {
+	case dash > 0:
+		return fmt.Errorf("unexpected %q before --: either services or a program can be run", args[0])
+	case dash == 0 && len(args) == 0:
+		return errors.New("no program after --")
+	}
+	return nil
+}
+
+// run runs a manifest's services.
+func (a *app) run(f runFlags, services []string) error {
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGPIPE)
+	defer signal.Stop(signals)
+	m, err := readManifest(f.files...)
+	if err != nil {
+		return err
+	}
+	if f.name == "" {
+		f.name = m.Name
+	}
+	if err := checkLiveName(f.name); err != nil {
+		return err
+	}
+	home, _ := a.homeFolder() // without one it does with less
+	p := a.newRunPrinter(m, f.timestamps)
+	status, err := initd.Foreground{
+		Manifest: m, Name: f.name, Home: home, Chosen: a.home != "" || a.env(api.EnvHome) != "",
+		Only: services, Until: f.until, ExitOnFailure: f.exitOnFailure,
+		Reread: func() (*manifest.Manifest, error) { return readManifest(f.files...) },
+		Lines:  p.lines, Changed: p.changed, Say: p.say,
+	}.Run(signals)
+	p.end()
+	if err != nil && status == 0 {
+		return err
+	}
+	if status != 0 {
+		return statusError{status, err}
+	}
+	return nil
 }
 
 // runProgram runs one program in the place of a manifest.

@@ -81,5 +81,5 @@ func readSpec(dir string) (s link.Spec, err error) {
 	return s, nil
 }
 
-// place is the image's own folder as init sees it.
-func place(spec link.Spec) api.Live { return api.Live{Name: spec.Name, Dir: spec.Dir} }
+// placeOf is the image's own folder as init sees it.
+func placeOf(spec link.Spec) api.Live { return api.Live{Name: spec.Name, Dir: spec.Dir} }

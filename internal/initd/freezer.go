@@ -39,6 +39,9 @@ func (f freezer) Freeze(ctx context.Context) (booting bool, err error) {
 
 // Quit implements session.Freezer. With init its whole PID namespace ends.
 func (f freezer) Quit(context.Context) error {
+	if f.in.foreground != nil {
+		return nil // its starter goes on
+	}
 	f.in.end()
 	os.Exit(0)
 	return nil

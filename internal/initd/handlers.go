@@ -23,6 +23,9 @@ func (in *Init) registerOwn() error {
 		{session.Func("link", in.openLink, in.closeLink), linkPriority},
 		{session.Func("logs", in.openLogs, in.closeLogs), logsPriority},
 	}
+	if in.foreground != nil {
+		own = own[1:] // there is nobody to link up with
+	}
 	for _, o := range own {
 		if err := in.manager.Register(o.handler, session.InCategory(session.System), session.AtPriority(o.priority)); err != nil {
 			return err
@@ -71,7 +74,13 @@ func (in *Init) farewell(ctx context.Context) *link.Farewell {
 }
 
 // openLogs opens the services' log files.
-func (in *Init) openLogs(context.Context, bool) error { return in.logs.Open() }
+func (in *Init) openLogs(context.Context, bool) error {
+	err := in.logs.Open()
+	if in.place.Dir == nowhere {
+		return nil // as was said
+	}
+	return err
+}
 
 // closeLogs closes the log files: they are outside the image, and have grown
 // by the time a saved image boots. What services write meanwhile waits in

@@ -12,7 +12,7 @@ import (
 
 // hierarchy shows the image's processes, which are init and all below it.
 func (in *Init) hierarchy(context.Context) (any, error) {
-	seen, err := mirror.Below(procfs.New("/proc"), os.Getpid())
+	seen, err := processes()
 	if err != nil {
 		return nil, fmt.Errorf("cannot see the image's processes: %w", err)
 	}
@@ -22,3 +22,6 @@ func (in *Init) hierarchy(context.Context) (any, error) {
 	}
 	return table.State(), nil
 }
+
+// processes observes init and all below it.
+func processes() ([]process.Observed, error) { return mirror.Below(procfs.New("/proc"), os.Getpid()) }

@@ -6,6 +6,8 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -28,9 +30,11 @@ type Init struct {
 	reaper   *reap.Reaper
 	logs     *logfile.Set
 	services *supervise.Supervisor
-	link     *link.Server
+	link     outside
 	inside   *inside
 	hub      *serve.Hub // tells those who ask inside
+
+	foreground *foreground // nil: a monitor keeps the image
 
 	booting    context.Context    // of the first start-up
 	cancelBoot context.CancelFunc // ends the first start-up before its time
@@ -58,7 +62,7 @@ func live(dir string) int {
 		return 1 // nobody to tell: the monitor sees that init is gone
 	}
 	ctx := context.Background()
-	err = in.build()
+	err = in.prepare()
 	in.link.Open()
 	if err != nil {
 		in.link.Send(api.Event{Type: api.EventResult, Time: time.Now(), Error: &api.Error{Code: api.CodeCannot, Message: err.Error()}})
@@ -77,11 +81,13 @@ func arrive(dir string) (*Init, error) {
 	if err != nil {
 		return nil, err
 	}
-	in := &Init{spec: spec, place: place(spec), name: spec.Name, hub: serve.NewHub(), untold: true}
+	in := &Init{spec: spec, place: placeOf(spec), name: spec.Name, hub: serve.NewHub(), untold: true}
 	in.booting, in.cancelBoot = context.WithCancel(context.Background())
-	if in.link, err = link.Listen(in.place.Link(), in.answer); err != nil {
+	server, err := link.Listen(in.place.Link(), in.answer)
+	if err != nil {
 		return nil, err
 	}
+	in.link = server
 	g, err := in.link.Await(context.Background())
 	if err != nil {
 		return nil, err
@@ -90,12 +96,21 @@ func arrive(dir string) (*Init, error) {
 	return in, nil
 }
 
-// build makes everything that runs the image, and starts nothing of it.
-func (in *Init) build() (err error) {
+// prepare makes everything that the image needs, and starts nothing of it.
+func (in *Init) prepare() error {
 	first, err := manifest.Parse(in.spec.ManifestPath, in.spec.Manifest)
 	if err != nil {
 		return err
 	}
+	if err := in.build(first); err != nil {
+		return err
+	}
+	in.inside, err = serveInside(in)
+	return err
+}
+
+// build makes what runs the image of a manifest.
+func (in *Init) build(first *manifest.Manifest) (err error) {
 	if in.reaper, err = reap.New(reap.Options{}); err != nil {
 		return fmt.Errorf("cannot become the image's reaper: %w", err)
 	}
@@ -109,11 +124,7 @@ func (in *Init) build() (err error) {
 	if err := in.registerOwn(); err != nil {
 		return err
 	}
-	if err := in.superviseServices(first); err != nil {
-		return err
-	}
-	in.inside, err = serveInside(in)
-	return err
+	return in.superviseServices(first)
 }
 
 // superviseServices registers the handlers of the manifest.
@@ -124,7 +135,9 @@ func (in *Init) superviseServices(m *manifest.Manifest) (err error) {
 		Logs:     in.logs,
 		Env:      in.environment(),
 		Hot:      func() bool { return in.spec.Hot },
-		OnEvent:  in.watchProgram,
+		OnEvent:  in.onEvent(),
+
+		EndWithUs: in.foreground != nil,
 	})
 	if err != nil {
 		return err
@@ -132,14 +145,28 @@ func (in *Init) superviseServices(m *manifest.Manifest) (err error) {
 	return in.services.Register(in.manager)
 }
 
+// onEvent is what is told of every change of state.
+func (in *Init) onEvent() func(supervise.Event) {
+	if in.foreground != nil {
+		return in.foreground.changed
+	}
+	return in.watchProgram
+}
+
 // environment is what every program in the image finds besides the
 // environment of whoever started it.
 func (in *Init) environment() []string {
 	env := os.Environ()
+	if in.foreground != nil { // whose environment was nobody's business before
+		env = slices.DeleteFunc(env, func(kv string) bool { return strings.HasPrefix(kv, "SEANCE_") })
+	}
 	for i, kv := range env {
 		if len(kv) > 5 && kv[:5] == "PATH=" {
 			env[i] = kv + ":" + in.place.Dir + "/bin"
 		}
+	}
+	if in.place.Dir == nowhere {
+		return append(env, api.EnvImage+"="+in.name)
 	}
 	return append(env, api.EnvSocket+"="+in.place.Inside(), api.EnvImage+"="+in.name)
 }

@@ -40,9 +40,16 @@ func (in *Init) beginSnapshot(ctx context.Context, req api.SnapshotRequest) (any
 func (in *Init) makeSnapshot(ctx context.Context, id string, req api.SnapshotRequest) *api.SnapshotResult {
 	if in.callsOff() {
 		in.cancelBoot()
+		if in.foreground != nil {
+			return in.foreground.calledOff(id)
+		}
 		select {} // init ends
 	}
-	return in.take(context.WithoutCancel(ctx), id, req)
+	r := in.take(context.WithoutCancel(ctx), id, req)
+	if in.foreground != nil && r.Outcome == api.Quit {
+		<-in.foreground.cleared
+	}
+	return r
 }
 
 // admit lets one snapshot in at a time and gives it an identity.
@@ -53,6 +60,9 @@ func (in *Init) admit(req api.SnapshotRequest) (id string, err error) {
 }
 
 func (in *Init) admitLocked(req api.SnapshotRequest) (id string, err error) {
+	if in.foreground != nil && req.Save {
+		return "", errForeground(in.name)
+	}
 	if in.asked != nil {
 		return "", api.Busy(in.name, in.asked.state, req)
 	}
@@ -111,6 +121,9 @@ func (in *Init) take(ctx context.Context, id string, req api.SnapshotRequest) *a
 	}
 	in.tell(event)
 	in.told()
+	if in.foreground != nil && !result.Running {
+		in.foreground.finish(result, err)
+	}
 	if req.Save {
 		in.quitIfOver() // it may have ended meanwhile
 	}
@@ -129,7 +142,10 @@ func onlyStartup(result *session.Result) error {
 func (in *Init) report(id string, result *session.Result) *api.SnapshotResult {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	in.asked, in.untold = nil, true
+	if result.Running {
+		in.asked = nil
+	}
+	in.untold = true
 	r := &api.SnapshotResult{
 		ID: id, Outcome: outcome(result), Saved: in.saved, FrozenMS: in.frozenMS,
 		TotalMS: ms(result.Duration),
@@ -163,6 +179,8 @@ func outcome(r *session.Result) api.Outcome {
 		return api.Nothing
 	case r.Save && !r.Saved, r.Err != nil:
 		return api.Failed
+	case r.Quit && !r.Running:
+		return api.Quit
 	}
 	return api.Continuing
 }

@@ -19,6 +19,8 @@ func Listen(path string) (net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
+	// The name may be another's by the time this socket is closed.
+	l.(*net.UnixListener).SetUnlinkOnClose(false)
 	return sameUser{l}, nil
 }
 

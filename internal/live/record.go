@@ -28,6 +28,8 @@ type Record struct {
 	GroupsPath string `json:"groups,omitempty"`
 	// Reviving is set until a revived init has been told that it is one.
 	Reviving bool `json:"reviving,omitempty"`
+	// Foreground: init is `seance run`, which keeps the image itself.
+	Foreground bool `json:"foreground,omitempty"`
 	// Saving is set while a save is under way.
 	Saving *Saving `json:"saving,omitempty"`
 }
