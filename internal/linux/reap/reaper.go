@@ -157,7 +157,7 @@ func (r *Reaper) OnOrphan(fn func()) (cancel func()) {
 
 func (r *Reaper) loop() {
 	defer close(r.ended)
-	for s := (storm{}); ; {
+	for s := newStorm(time.Now()); ; {
 		// Children may have ended before the signal was asked for: collect first.
 		for r.collect() == batch {
 		}
@@ -182,54 +182,25 @@ func (r *Reaper) wakeLocked() {
 	}
 }
 
-// While children end so fast, waking up for each of them costs more than to
-// reap it: they are collected from time to time instead.
-const (
-	stormGap   = time.Millisecond // between wake-ups
-	stormCount = 32               // of these in a row
-	stormPause = 4 * time.Millisecond
-	stormQuiet = 25 // pauses without an end: it is over
-)
-
-// storm finds out when children end fast.
-type storm struct {
-	last time.Time // wake-up
-	near int       // wake-ups that followed each other closely
-}
-
-func (s *storm) rages(now time.Time) bool {
-	if now.Sub(s.last) > stormGap {
-		s.near = 0
-	}
-	s.last = now
-	s.near++
-	if s.near < stormCount {
-		return false
-	}
-	s.near = 0
-	return true
-}
-
 // ride collects from time to time, without signals, until nothing has ended for
 // a while or the Reaper is closed.
 func (r *Reaper) ride() {
 	signal.Stop(r.signals)
 	defer signal.Notify(r.signals, syscall.SIGCHLD)
-	pause := time.NewTicker(stormPause)
-	defer pause.Stop()
-	for quiet := 0; quiet < stormQuiet; quiet++ {
+	pace := newPace()
+	timer := time.NewTimer(pace.pause)
+	defer timer.Stop()
+	for !pace.over() {
 		select {
-		case <-pause.C:
+		case <-timer.C:
 		case <-r.quit:
 			return
 		}
-		n := r.collect()
-		if n > 0 {
-			quiet = 0
-		}
-		for n == batch {
+		total := r.collect()
+		for n := total; n == batch; total += n {
 			n = r.collect()
 		}
+		timer.Reset(pace.next(total))
 	}
 }
 
