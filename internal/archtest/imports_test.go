@@ -37,7 +37,7 @@ var rules = []rule{
 	{pkg: "internal/linux/...", ours: []string{"process", "internal/linux/..."}},
 	{pkg: "internal/criu", ours: []string{"image", "internal/linux/..."}},
 	{pkg: "internal/link", ours: []string{"api"}},
-	{pkg: "internal/serve", ours: []string{"process", "api", "internal/link", "internal/linux/mirror", "internal/logfile"}},
+	{pkg: "internal/serve", ours: []string{"process", "api", "internal/link", "internal/linux/mirror", "internal/linux/procfs", "internal/logfile"}},
 	{pkg: "internal/supervise", ours: []string{"process", "session", "manifest", "internal/linux/...", "internal/logfile"}},
 	{pkg: "internal/live", ours: []string{"api", "internal/link", "internal/linux/..."}},
 	{pkg: "internal/initd", ours: []string{"process", "session", "manifest", "api", "internal/supervise", "internal/link", "internal/live", "internal/serve", "internal/linux/...", "internal/logfile"}},

@@ -305,3 +305,24 @@ func TestAStoppedInitIsSaidToBeLost(t *testing.T) {
 		t.Errorf("once it goes on: %v", err)
 	}
 }
+
+func TestMetricsOfALiveImage(t *testing.T) {
+	b := newBox(t)
+	b.must("up", "--freezer", "respawn", "-f", b.manifest("measured", `services: {web: {command: "echo hello; exec sleep 1000", ready: {log: hello}}}`))
+	b.must("snapshot")
+	text, err := b.client("measured").Metrics(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		`seance_image_info{image="measured",freezer="respawn",`,
+		`seance_service_ready{image="measured",service="web"} 1`,
+		`seance_service_log_lines_total{image="measured",service="web"} 1`,
+		`seance_service_processes{image="measured",service="web"} 1`,
+		`seance_snapshots_total{image="measured",outcome="continuing"} 1`,
+	} {
+		if !strings.Contains(text, "\n"+want) {
+			t.Errorf("there is no %s in\n%s", want, text)
+		}
+	}
+}

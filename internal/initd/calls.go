@@ -24,6 +24,7 @@ func (in *Init) calls() map[string]call {
 		link.CallManifest:  plain(func() (any, error) { return in.source(), nil }),
 		link.CallUsage:     func(ctx context.Context, _ json.RawMessage) (any, error) { return in.listUsage(ctx) },
 		link.CallHierarchy: func(ctx context.Context, _ json.RawMessage) (any, error) { return in.hierarchy(ctx) },
+		link.CallMetrics:   func(ctx context.Context, _ json.RawMessage) (any, error) { return in.metrics(ctx) },
 		link.CallSnapshot:  with(in.beginSnapshot),
 
 		link.CallChange:  with(in.changeServices),

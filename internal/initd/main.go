@@ -53,6 +53,7 @@ type Init struct {
 	// followedTo.
 	followed   bool
 	followedTo uint64
+	snapshots  []tally
 }
 
 // live is init from the moment on at which nothing of it is outside.

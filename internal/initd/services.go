@@ -11,7 +11,7 @@ import (
 )
 
 // listUsage lists the services with what they use.
-func (in *Init) listUsage(ctx context.Context) (any, error) {
+func (in *Init) listUsage(ctx context.Context) ([]api.Service, error) {
 	used, err := in.services.Usage(ctx)
 	if err != nil {
 		return nil, err

@@ -154,6 +154,7 @@ func (in *Init) report(id string, result *session.Result) *api.SnapshotResult {
 		r.Handlers = append(r.Handlers, handlerRun(rec))
 	}
 	r.Error = cause(result)
+	in.countLocked(r)
 	return r
 }
 

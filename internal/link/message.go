@@ -114,6 +114,7 @@ const (
 	CallReload   = "reload"          // api.ReloadRequest → api.ReloadResult
 	CallNotices  = "notices"         // api.NoticeQuery → []api.Notice
 	CallManifest = "manifest"        // → Source
+	CallMetrics  = "metrics"         // → Metrics
 
 	CallAddHandler     = "add-handler"     // api.HandlerRequest → api.Handler
 	CallRemoveHandler  = "remove-handler"  // its ID, a string

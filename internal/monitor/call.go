@@ -85,7 +85,7 @@ func (m *Monitor) lastNotices(in, out any, gone error) error {
 // atHand says whether init can answer a call at once.
 func atHand(method string) bool {
 	switch method {
-	case link.CallImage, link.CallServices, link.CallUsage, link.CallHandlers, link.CallHierarchy, link.CallManifest,
+	case link.CallImage, link.CallServices, link.CallUsage, link.CallHandlers, link.CallHierarchy, link.CallManifest, link.CallMetrics,
 		link.CallAddHandler, link.CallRemoveHandler, link.CallAddCategory, link.CallRemoveCategory:
 		return true
 	}

@@ -75,6 +75,8 @@ func (s *server) handlerOf(r Route) http.Handler {
 	switch {
 	case r.Call == link.CallNotices:
 		return http.HandlerFunc(s.serveEvents)
+	case r.Call == link.CallMetrics:
+		return http.HandlerFunc(s.serveMetrics)
 	case r.Call == link.CallReload:
 		return http.HandlerFunc(s.serveReload)
 	case r.Call != "":

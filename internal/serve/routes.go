@@ -138,6 +138,10 @@ func Routes() []Route {
 			Summary: "Have the image become what another manifest says. The last event is the result. The reload goes on when the client leaves.",
 		},
 		{
+			Method: "GET", Path: "/metrics", Call: link.CallMetrics, Response: "", Format: FormatText,
+			Summary: "The image's figures in the text format of Prometheus.",
+		},
+		{
 			Method: "POST", Path: "/v1/snapshot", Request: api.SnapshotRequest{}, Response: api.Event{}, Format: FormatLines,
 			Summary: "Save the image, quit, or both. The last event is the result. The snapshot goes on when the client leaves.",
 		},
