@@ -87,13 +87,14 @@ func manifestOf(command []string, dir string) (*manifest.Manifest, error) {
 	return m, nil
 }
 
-// quoted is a value as JSON, which YAML contains.
+// quoted is a value as JSON, which YAML contains. A dollar is none of a variable:
+// the shell has seen to those.
 func quoted(v any) (string, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	err := enc.Encode(v)
-	return strings.TrimSpace(b.String()), err
+	return strings.ReplaceAll(strings.TrimSpace(b.String()), "$", "$$"), err
 }
 
 // nameOf makes a valid name of a program's: its base name in lower case, with
