@@ -208,3 +208,38 @@ func entries(t testing.TB, dir string) []string {
 	}
 	return names
 }
+
+// FuzzJSON has any bytes come back from an entry as they were, and be JSON.
+func FuzzJSON(f *testing.F) {
+	for _, seed := range []string{"", "hello", "\x00\xff\"\\\t\r\u2028", "\xc3", "{}", strings.Repeat("é", 9000)} {
+		f.Add([]byte(seed))
+	}
+	dir := f.TempDir()
+	f.Fuzz(func(t *testing.T, said []byte) {
+		s := logfile.NewSet(filepath.Join(dir, fmt.Sprintf("%x", time.Now().UnixNano())), logfile.Options{})
+		defer os.RemoveAll(s.Dir())
+		defer s.End()
+		configure(t, s, "db", logfile.Config{Format: logfile.JSON})
+		if err := s.Open(); err != nil {
+			t.Fatal(err)
+		}
+		stream := s.Log("db").Stream("stdout", 1)
+		stream.Write(said)
+		io.WriteString(stream, "\n")
+		for entry := range strings.Lines(content(t, s, "db.log")) {
+			if !json.Valid([]byte(entry)) {
+				t.Errorf("%q is not JSON", entry)
+			}
+		}
+		var got strings.Builder
+		for _, l := range readAll(t, logfile.Query{Dir: s.Dir(), Last: logfile.All}) {
+			got.WriteString(l.Text)
+			if !l.Partial {
+				got.WriteByte('\n')
+			}
+		}
+		if got.String() != string(said)+"\n" {
+			t.Errorf("%q came back as %q", said, got.String())
+		}
+	})
+}

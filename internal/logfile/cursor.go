@@ -20,6 +20,7 @@ type cursor struct {
 	offset  int64           // in parts[0], of what is after buf
 	buf     []byte          // read and not yet delivered
 	start   int             // of what is not delivered in buf
+	looked  int             // how much of that has no newline
 	line    Line            // the next one, when has is set
 	has     bool
 	checked bool   // rotation was looked for since the last byte was read
@@ -61,10 +62,13 @@ func (c *cursor) fill() (bool, error) {
 
 func (c *cursor) takeLine() bool {
 	rest := c.buf[c.start:]
-	end := bytes.IndexByte(rest, '\n')
+	end := bytes.IndexByte(rest[c.looked:], '\n')
 	if end < 0 {
+		c.looked = len(rest)
 		return false
 	}
+	end += c.looked
+	c.looked = 0
 	c.start += end + 1
 	c.set(rest[:end])
 	return true
@@ -99,7 +103,7 @@ func (c *cursor) takeRest() bool {
 	if len(rest) == 0 {
 		return false
 	}
-	c.start = len(c.buf)
+	c.start, c.looked = len(c.buf), 0
 	c.set(rest)
 	return true
 }
@@ -113,8 +117,10 @@ func (c *cursor) read() (bool, error) {
 		}
 		c.offset = 0
 	}
-	c.buf = append(c.buf[:0], c.buf[c.start:]...)
-	c.start = 0
+	if c.start > 0 {
+		c.buf = append(c.buf[:0], c.buf[c.start:]...)
+		c.start = 0
+	}
 	n, err := c.parts[0].ReadAt(c.block, c.offset)
 	c.buf = append(c.buf, c.block[:n]...)
 	c.offset += int64(n)
@@ -178,7 +184,7 @@ func (c *cursor) replaced() (bool, error) {
 		return false, err
 	}
 	if info.Size() < c.offset {
-		c.offset, c.start, c.buf = 0, 0, c.buf[:0]
+		c.offset, c.start, c.looked, c.buf = 0, 0, 0, c.buf[:0]
 	}
 	return false, nil
 }

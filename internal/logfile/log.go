@@ -18,15 +18,16 @@ type Log struct {
 
 	lines, bytes, dropped atomic.Int64 // see Counters
 
-	mu      sync.Mutex // guards all below
-	config  Config     // with its defaults
-	changed sync.Cond  // state has changed
-	state   state
-	fd      int     // -1: none is open
-	size    int64   // of the open file
-	midline *Stream // whose line is not ended yet at the end of a plain file
-	lost    loss
-	retry   time.Time // no file could be opened: not again before
+	mu       sync.Mutex // guards all below
+	config   Config     // with its defaults
+	changed  sync.Cond  // state has changed
+	state    state
+	fd       int     // -1: none is open
+	size     int64   // of the open file
+	midline  *Stream // whose line is not ended yet at the end of a plain file
+	lost     loss
+	retry    time.Time // no file could be opened: not again before
+	verified time.Time // the open file was found under its name
 }
 
 // loss is what could not be written.
@@ -118,6 +119,7 @@ func (l *Log) commitLocked(block []byte, entries int64) {
 }
 
 func (l *Log) appendLocked(block []byte) error {
+	l.verifyLocked()
 	if l.fd >= 0 && l.size >= l.config.Size {
 		l.rotateLocked()
 	}
@@ -164,6 +166,29 @@ func (l *Log) writeLocked(lines []byte) error {
 	return nil
 }
 
+// verifyLocked closes the file if it is no longer the one that readers see,
+// because somebody has deleted it or, which is looked for once a second, has
+// moved it. It may also have been emptied.
+func (l *Log) verifyLocked() {
+	if l.fd < 0 {
+		return
+	}
+	var mine, named unix.Stat_t
+	if unix.Fstat(l.fd, &mine) != nil || mine.Nlink == 0 {
+		l.closeLocked()
+		return
+	}
+	l.size = mine.Size
+	now := time.Now()
+	if now.Sub(l.verified) < time.Second {
+		return
+	}
+	l.verified = now
+	if unix.Stat(l.config.File, &named) != nil || named.Dev != mine.Dev || named.Ino != mine.Ino {
+		l.closeLocked()
+	}
+}
+
 // openLocked opens the file unless it is open. After a failure it waits for a
 // second before it tries again, so that a lost folder costs little.
 func (l *Log) openLocked() error {
@@ -179,7 +204,7 @@ func (l *Log) openLocked() error {
 		l.retry = now.Add(time.Second)
 		return err
 	}
-	l.fd, l.size, l.retry = fd, size, time.Time{}
+	l.fd, l.size, l.retry, l.verified = fd, size, time.Time{}, now
 	return nil
 }
 

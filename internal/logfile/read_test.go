@@ -169,6 +169,8 @@ func FuzzParse(f *testing.F) {
 	for _, seed := range []string{
 		stamp + " stdout F hello", stamp + " pty P", stamp + " stderr F:3 x", "2026-04-31T00:00:00.000000000Z a F ",
 		"2026-11-22T02:02:02+01:00 stdout F offset", "", " ", "9999-12-31T23:59:60.999999999Z stdout F \x00",
+		stamp + " stdout F:0:x:007 tags", `{"time":"2026-11-22T02:02:02Z","stream":"pty","partial":true,"text":"\u0000","bytes":"AP8="}`,
+		`{"time":null,"stream":"","text":null}`, `{"time":"2026-11-22T02:02:02+01:00","stream":"a b","instance":3,"text":"x\ny"}`, "{",
 	} {
 		f.Add([]byte(seed))
 	}
@@ -180,7 +182,7 @@ func FuzzParse(f *testing.F) {
 			}
 			return
 		}
-		if bytes.ContainsRune(entry, '\n') || line.Time.Year() > 9999 || line.Time.Year() < 0 {
+		if strings.ContainsAny(line.Text, "\n") || strings.ContainsAny(line.Stream, " \n") || bytes.ContainsRune(entry, '\n') || line.Time.Year() > 9999 || line.Time.Year() < 0 {
 			return // no writer makes it
 		}
 		again, err := logfile.Parse(bytes.TrimSuffix(line.Append(nil), []byte("\n")))
