@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/seancehq/seance/api"
+	"github.com/seancehq/seance/docs"
 	"github.com/seancehq/seance/internal/link"
 )
 
@@ -69,10 +70,11 @@ func (s *server) handlerOf(r Route) http.Handler {
 	if own := s.Own[r.Key()]; own != nil {
 		return own
 	}
-	if s.Caller == nil {
-		return nil
-	}
 	switch {
+	case r.Path == openAPIPath:
+		return http.HandlerFunc(serveOpenAPI)
+	case s.Caller == nil:
+		return nil
 	case r.Call == link.CallNotices:
 		return http.HandlerFunc(s.serveEvents)
 	case r.Call == link.CallMetrics:
@@ -103,6 +105,12 @@ func (s *server) relay(route Route) http.Handler {
 		}
 		JSON(w, out)
 	})
+}
+
+// serveOpenAPI answers with the description of the API.
+func serveOpenAPI(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", string(FormatJSON))
+	_, _ = w.Write(docs.OpenAPI) // the client may have left
 }
 
 // unknown answers what is no route: with the methods that there are, when it

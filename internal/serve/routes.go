@@ -46,6 +46,8 @@ type Param struct {
 	Enum     []string
 }
 
+const openAPIPath = "/v1/openapi.json"
+
 var nameParam = Param{Name: "name", In: "path", Type: "string", Summary: "Its name."}
 
 // Routes is the whole API, in the order in which it is described.
@@ -140,6 +142,10 @@ func Routes() []Route {
 		{
 			Method: "GET", Path: "/metrics", Call: link.CallMetrics, Response: "", Format: FormatText,
 			Summary: "The image's figures in the text format of Prometheus.",
+		},
+		{
+			Method: "GET", Path: openAPIPath, Response: map[string]any{}, Format: FormatJSON,
+			Summary: "This description.",
 		},
 		{
 			Method: "POST", Path: "/v1/snapshot", Request: api.SnapshotRequest{}, Response: api.Event{}, Format: FormatLines,
