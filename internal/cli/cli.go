@@ -76,23 +76,26 @@ and boot it again later, where it stopped.`,
 	root.SetHelpTemplate(helpTemplate)
 	a.globalFlags(root)
 	root.AddGroup(
+		&cobra.Group{ID: groupManifest, Title: "Manifests:"},
 		&cobra.Group{ID: groupLife, Title: "Life of an image:"},
 		&cobra.Group{ID: groupServices, Title: "Services of a live image:"},
 		&cobra.Group{ID: groupLook, Title: "Look at a live image:"},
 		&cobra.Group{ID: groupLists, Title: "Change a live image's lists:"},
 		&cobra.Group{ID: groupStore, Title: "Saved images:"},
 	)
+	addTo(root, groupManifest, a.initCommand(), a.checkCommand())
 	addTo(root, groupLife, a.upCommand(), a.runCommand(), a.snapshotCommand(), a.quitCommand(), a.bootCommand())
 	addTo(root, groupServices, a.startCommand(), a.stopCommand(), a.restartCommand(), a.reloadCommand(), a.waitCommand())
 	addTo(root, groupLook, a.lsCommand(), a.psCommand(), a.topCommand(), a.treeCommand(), a.listCommand(), a.logsCommand(),
 		a.eventsCommand(), a.metricsCommand())
 	addTo(root, groupLists, a.handlerCommand(), a.categoryCommand())
 	addTo(root, groupStore, a.imagesCommand(), a.imageCommand())
-	addTo(root, "", a.initCommand(), a.checkCommand(), a.versionCommand())
+	addTo(root, "", a.versionCommand())
 	return root
 }
 
 const (
+	groupManifest = "manifest"
 	groupLife     = "life"
 	groupServices = "services"
 	groupLook     = "look"

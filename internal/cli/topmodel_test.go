@@ -87,12 +87,12 @@ func using(name string, cpu float64, mebibytes int64) api.Service {
 
 func TestTopShowsWhatServicesUse(t *testing.T) {
 	s := newTopScreen(80, 8)
-	s.wantScreen(t, "shop  running  0 of 0 ready\nlooking …\n\n\n\n\n\nq quit   s sort   arrows choose   Enter log   r restart")
+	s.wantScreen(t, "shop  running  3 of 3 ready\nlooking …\n\n\n\n\n\nq quit   s sort   arrows choose   Enter log   r restart")
 
 	// At first it is what they have used since they were started.
 	failed := api.Service{Name: "mail", State: "failed"}
 	s.sees(0, using("db", 1, 30), using("web", 2, 10), failed)
-	s.wantScreen(t, `shop  running  2 of 3 ready  CPU 30.0%  memory 40.0 MiB  up 1m
+	s.wantScreen(t, `shop  running  3 of 3 ready  CPU 30.0%  memory 40.0 MiB  up 1m
 SERVICE  STATE     RESTARTS    PID     CPU     MEMORY  UPTIME  PORTS  COMMAND
 web      ready            0      7   20.0%    10.0MiB     10s  -      web      <
 db       ready            0      7   10.0%    30.0MiB     10s  -      db

@@ -51,15 +51,12 @@ func (m *topModel) lines() []string {
 
 // summary says how the image is, and what all its services use together.
 func (m *topModel) summary() string {
-	ready, cpu, bytes := 0, 0.0, int64(0)
+	cpu, bytes := 0.0, int64(0)
 	for _, r := range m.rows {
-		if r.Ready {
-			ready++
-		}
 		cpu += max(0, r.cpu)
 		bytes += max(0, r.memory())
 	}
-	text := fmt.Sprintf("%s  %s  %d of %d ready", m.image.Name, m.image.State, ready, len(m.rows))
+	text := fmt.Sprintf("%s  %s  %d of %d ready", m.image.Name, m.image.State, m.image.Ready, m.image.Services)
 	if !m.looked.IsZero() {
 		text += fmt.Sprintf("  CPU %s  memory %s  up %s", percent(cpu), size(bytes), since(m.image.Started, m.looked))
 	}
