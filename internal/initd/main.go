@@ -136,6 +136,7 @@ func (in *Init) superviseServices(m *manifest.Manifest) (err error) {
 		Logs:     in.logs,
 		Env:      in.environment(),
 		Hot:      func() bool { return in.spec.Hot },
+		Run:      in.place.Dir,
 		OnEvent:  in.onEvent(),
 
 		EndWithUs: in.foreground != nil,

@@ -23,6 +23,9 @@ func (s *service) onExit(in *instance) {
 func (s *service) exited(in *instance) {
 	s.sup.tracker.ended(in.proc)
 	in.drain()
+	if s.followed(in) {
+		return
+	}
 	exit, _ := in.proc.Exit()
 	s.count(exit)
 	s.mu.Lock()
@@ -39,6 +42,22 @@ func (s *service) exited(in *instance) {
 	s.mu.Unlock()
 	s.sup.tell(e)
 	s.noteEnd(in, d, exit.String())
+	in.notify.close()
+}
+
+// followed says that a service that is up has another main process now.
+func (s *service) followed(in *instance) bool {
+	s.mu.Lock()
+	up := s.inst == in && (s.state == Running || s.state == Ready)
+	s.mu.Unlock()
+	if !up || s.follow(in) == nil {
+		return false
+	}
+	s.mu.Lock()
+	e := s.setLocked(s.state, s.ready, s.lastErr)
+	s.mu.Unlock()
+	s.sup.tell(e)
+	return true
 }
 
 // decideLocked decides what becomes of a service that ended by itself or had to

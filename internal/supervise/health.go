@@ -76,7 +76,7 @@ func (s *service) rewatch() {
 func (s *service) spokeUp(in *instance, interval time.Duration) {
 	s.mu.Lock()
 	h := s.health
-	if h == nil || h.in != in || !h.watchdog() {
+	if h == nil || h.in.n != in.n || !h.watchdog() {
 		s.mu.Unlock()
 		return
 	}
@@ -86,6 +86,17 @@ func (s *service) spokeUp(in *instance, interval time.Duration) {
 	h.timer.Reset(h.interval)
 	s.mu.Unlock()
 	s.healthy(h)
+}
+
+// triggered deals with a program that asks for what becomes of one that has not
+// spoken up.
+func (s *service) triggered(in *instance) {
+	s.mu.Lock()
+	h := s.health
+	s.mu.Unlock()
+	if h != nil && h.in.n == in.n && h.watchdog() {
+		s.unhealthy(h, errors.New("it has said WATCHDOG=trigger"))
+	}
 }
 
 // examine is called when the time of a watch is over.
@@ -147,15 +158,15 @@ func (s *service) healthy(h *health) {
 		return
 	}
 	h.ill = false
-	e := s.setLocked(h.upState(), true, nil)
+	e := s.setLocked(upState(h.spec), true, nil)
 	s.mu.Unlock()
 	s.sup.tell(e)
 	s.sup.note(s.spec().Name, "instance %d: it is healthy again", h.in.n)
 }
 
-// upState is the state of the service when it is well.
-func (h *health) upState() State {
-	if h.spec.Ready == nil {
+// upState is the state of a service when it is well.
+func upState(spec *manifest.Service) State {
+	if spec.Ready == nil {
 		return Running
 	}
 	return Ready

@@ -21,7 +21,8 @@ type instance struct {
 	started time.Time
 	streams []*logfile.Stream
 	pumps   []*logfile.Pump
-	pty     *pty.PTY // nil: it has none
+	pty     *pty.PTY  // nil: it has none
+	notify  *notifier // nil: the same
 	// published is closed when whoever started it has taken note of it: its
 	// exit may be told before that.
 	published chan struct{}
@@ -150,6 +151,13 @@ func withTerm(env []string) []string {
 	return append(env, "TERM=xterm-256color")
 }
 
+// copyFor is the same instance for another main process.
+func (in *instance) copyFor() *instance {
+	next := *in
+	next.published = make(chan struct{})
+	return &next
+}
+
 // alive says that the program has not been reaped.
 func (in *instance) alive() bool {
 	if in == nil {
@@ -181,6 +189,7 @@ func (in *instance) release(ctx context.Context) {
 	if in == nil {
 		return
 	}
+	in.notify.close()
 	for _, pump := range in.pumps {
 		select {
 		case <-pump.Done():

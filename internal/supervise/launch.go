@@ -27,7 +27,7 @@ func (s *service) launch(ctx context.Context) error {
 	if err := s.awaitReady(ctx, spec, in, match); err != nil {
 		return err
 	}
-	s.isUp(spec, in, Ready)
+	s.isUp(spec, s.instance(), Ready) // it may have another main process
 	return nil
 }
 
@@ -35,14 +35,23 @@ func (s *service) nextInstance() (n int) {
 	s.mu.Lock()
 	s.instances++
 	n = s.instances
+	s.said = ""
 	s.mu.Unlock()
 	s.set(Starting, false, nil)
 	return n
 }
 
 func (s *service) spawn(spec *manifest.Service, n int, match *logMatch) (*instance, error) {
-	start, err := s.reapSpec(spec, n, spec.Command)
+	nt, err := s.newNotifier(spec, n)
 	if err != nil {
+		return nil, err
+	}
+	start, err := s.reapSpec(spec, n, spec.Command, nt.marks(spec)...)
+	if err == nil {
+		err = nt.open(start.Credential)
+	}
+	if err != nil {
+		nt.close()
 		return nil, err
 	}
 	start.Terminal = spec.Terminal
@@ -58,8 +67,10 @@ func (s *service) spawn(spec *manifest.Service, n int, match *logMatch) (*instan
 	}
 	in, err := spawn(s.sup.reaper, n, p)
 	if err != nil {
+		nt.close()
 		return nil, err
 	}
+	in.notify = nt
 	s.sup.tracker.started(s.unit, in.proc)
 	s.mu.Lock()
 	if s.inst != nil {
@@ -70,6 +81,7 @@ func (s *service) spawn(spec *manifest.Service, n int, match *logMatch) (*instan
 	s.inst, s.launched = in, spec
 	s.mu.Unlock()
 	close(in.published)
+	nt.listen()
 	return in, nil
 }
 
@@ -88,6 +100,7 @@ func stillFlowing(instances []*instance) []*instance {
 func (s *service) isUp(spec *manifest.Service, in *instance, state State) {
 	if spec.Ready != nil && spec.Ready.Exit {
 		s.set(Exited, true, nil)
+		in.notify.close()
 		return
 	}
 	s.set(state, true, nil)

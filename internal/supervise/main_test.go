@@ -62,6 +62,17 @@ func act(name string) {
 		signal.Ignore(syscall.SIGTERM, syscall.SIGHUP, syscall.SIGINT)
 		writeFile(os.Getenv("SUPERVISE_TEST_PIDFILE"), fmt.Sprint(os.Getpid()))
 		time.Sleep(time.Hour)
+	case "speaker":
+		speak(strings.Split(os.Getenv("SUPERVISE_TEST_SAY"), "|"))
+		time.Sleep(time.Hour)
+	case "forger":
+		speak([]string{"await " + os.Getenv("SUPERVISE_TEST_PATH")})
+		path, _ := os.ReadFile(os.Getenv("SUPERVISE_TEST_PATH"))
+		sayOn(strings.TrimSpace(string(path)), "READY=1\nSTATUS=forged")
+		fmt.Println("forged")
+		time.Sleep(time.Hour)
+	case "heir":
+		time.Sleep(time.Hour)
 	case "http":
 		http.HandleFunc("/ready", func(w http.ResponseWriter, r *http.Request) {})
 		http.HandleFunc("/file", func(w http.ResponseWriter, r *http.Request) { // answers what the file says

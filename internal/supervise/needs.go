@@ -344,12 +344,18 @@ func (s *service) goDown(ctx context.Context) {
 	}
 }
 
+// longExtension is how far a program may move on the limit of its readiness.
+const longExtension = 7 * 24 * time.Hour
+
 // startLimit is how long the start of the service may take, with those it
 // needs.
 func (s *service) startLimit() time.Duration {
 	return s.longest((*service).needed, func(spec *manifest.Service) time.Duration {
 		if spec.Ready == nil {
 			return spec.Shutdown.Grace + handlerSlack // what fails to start is stopped
+		}
+		if spec.Ready.Notify {
+			return longExtension // it may move its own limit on
 		}
 		return spec.Ready.Timeout + spec.Shutdown.Grace + handlerSlack
 	}, map[*service]time.Duration{})

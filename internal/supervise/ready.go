@@ -68,9 +68,14 @@ func (m *logMatch) look(line []byte) {
 // service's own.
 func (s *service) awaitReady(ctx context.Context, spec *manifest.Service, in *instance, match *logMatch) error {
 	r := spec.Ready
-	limited, cancel := context.WithTimeout(ctx, r.Timeout)
-	defer cancel()
+	limited, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	l := &limit{at: time.Now().Add(r.Timeout)}
+	l.timer = time.AfterFunc(r.Timeout, func() { cancel(context.DeadlineExceeded) })
+	defer l.timer.Stop()
 	switch {
+	case r.Notify:
+		return s.awaitNotify(limited, spec, in, l)
 	case match != nil:
 		defer in.untap()
 		return s.awaitLine(limited, spec, in, match)
@@ -78,6 +83,40 @@ func (s *service) awaitReady(ctx context.Context, spec *manifest.Service, in *in
 		return s.awaitExit(limited, spec, in)
 	}
 	return s.awaitProbe(limited, spec, in)
+}
+
+// awaitNotify waits for READY=1. Till then the program may move its limit, and
+// hand over to another process.
+func (s *service) awaitNotify(ctx context.Context, spec *manifest.Service, in *instance, l *limit) error {
+	nt := in.notify
+	s.mu.Lock()
+	nt.limit = l
+	s.mu.Unlock()
+	defer func() {
+		s.mu.Lock()
+		nt.limit = nil
+		s.mu.Unlock()
+	}()
+	for {
+		select {
+		case <-nt.ready:
+			return nil
+		case <-in.proc.Done():
+			nt.drain() // READY=1 may be the last that it said
+			select {
+			case <-nt.ready:
+				return nil
+			default:
+			}
+			next := s.follow(in)
+			if next == nil {
+				return s.endedEarly(in)
+			}
+			in = next
+		case <-ctx.Done():
+			return s.late(ctx, spec, in, "it has not said READY=1")
+		}
+	}
 }
 
 func (s *service) awaitLine(ctx context.Context, spec *manifest.Service, in *instance, match *logMatch) error {
@@ -154,10 +193,11 @@ func (s *service) endedEarly(in *instance) error {
 
 func (s *service) late(ctx context.Context, spec *manifest.Service, in *instance, what string) error {
 	reason := fmt.Sprintf("not ready within %v: %s", spec.Ready.Timeout, what)
-	if !errors.Is(ctx.Err(), context.DeadlineExceeded) {
+	cause := context.Cause(ctx)
+	if !errors.Is(cause, context.DeadlineExceeded) {
 		reason = "given up before it was ready"
 	}
-	return &NotReadyError{Reason: reason, Lines: s.lastLines(in), Err: ctx.Err()}
+	return &NotReadyError{Reason: reason, Lines: s.lastLines(in), Err: cause}
 }
 
 // lastLines are the last lines that an instance wrote.

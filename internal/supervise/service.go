@@ -44,6 +44,7 @@ type service struct {
 	attempt    int         // starts in a row that did not last
 	restarts   []time.Time // by itself, of late; kept for a limit only
 	lastExit   string      // of the instance before inst
+	said       string      // of itself, by the instance that runs
 	lastErr    error
 	timer      *time.Timer   // starts it again, in Backoff
 	stops      int           // stops that wait for op

@@ -21,6 +21,7 @@ func (s *service) endAll(ctx context.Context) error {
 	s.askByCommand(ctx, spec, in)
 	grace := max(0, spec.Shutdown.Grace-time.Since(begin))
 	err := s.sup.tracker.end(ctx, s.unit, in.proc, s.signals(), grace)
+	in.notify.close()
 	in.drain()
 	return err
 }

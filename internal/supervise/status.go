@@ -70,6 +70,7 @@ func (s *service) status() Status {
 		Needs:    spec.Needs,
 		Disabled: spec.Disabled,
 		Detached: spec.Detached,
+		Said:     s.said,
 	}
 	st.run(s.inst)
 	if st.Exit == "" {

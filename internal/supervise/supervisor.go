@@ -32,6 +32,9 @@ type Config struct {
 	Env []string
 	// Hot says whether the freezer keeps memory. Default: never.
 	Hot func() bool
+	// Run is the folder for sockets on which services speak up. It is there again
+	// when a saved image is booted. Default: one is made when it is needed.
+	Run string
 	// Proc and Dev are where proc(5) and the devices are. Default: /proc and /dev.
 	Proc, Dev string
 	// EndWithUs sends a program the signal that asks it to end when this process
@@ -74,6 +77,7 @@ type Supervisor struct {
 	dev     string
 	withUs  bool // see Config.EndWithUs
 	onEvent func(Event)
+	sockets atomic.Uint64 // that were made for services to speak up
 	notices notices
 	held    holds
 
@@ -92,6 +96,8 @@ type Supervisor struct {
 	gone     []*service // removed, whose output others hold open
 	former   []*hook    // the same of hooks, or replaced
 	closed   bool       // no more goroutines
+	run      string     // the folder of those sockets, "" before there is one
+	ownRun   bool       // it was made for them
 }
 
 // New makes a Supervisor. Nothing is started.
@@ -105,6 +111,7 @@ func New(c Config) (*Supervisor, error) {
 		dev:      c.Dev,
 		withUs:   c.EndWithUs,
 		onEvent:  c.OnEvent,
+		run:      c.Run,
 		byName:   map[string]*service{},
 
 		reloading: make(chan struct{}, 1),
@@ -265,6 +272,7 @@ func (sup *Supervisor) Close() {
 	for _, in := range sup.instances() {
 		in.release(ctx)
 	}
+	sup.removeSocketDir()
 }
 
 func (sup *Supervisor) instances() []*instance {

@@ -55,6 +55,7 @@ type Process struct {
 	exit    Exit // set before done is closed
 	// becoming says that it is the shim still, or may be; guarded by Reaper.mu.
 	becoming bool
+	alone    bool // it was adopted, and leads no process group
 }
 
 // PID is the number of the process, of its group and of its Unix session.
@@ -93,7 +94,12 @@ func (p *Process) Signal(sig syscall.Signal) error { return p.kill(p.pid, sig) }
 // SignalGroup sends sig to all of the process group that p leads. It returns
 // [os.ErrProcessDone] when p has been reaped: the group may live on, but its
 // number is safe to use only while its leader holds it.
-func (p *Process) SignalGroup(sig syscall.Signal) error { return p.kill(-p.pid, sig) }
+func (p *Process) SignalGroup(sig syscall.Signal) error {
+	if p.alone {
+		return p.Signal(sig)
+	}
+	return p.kill(-p.pid, sig)
+}
 
 func (p *Process) kill(pid int, sig syscall.Signal) error {
 	p.reaper.mu.Lock()

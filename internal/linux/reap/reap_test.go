@@ -408,3 +408,48 @@ func actAsInit() {
 	fmt.Printf("pid %d, %s, %d orphans\n", os.Getpid(), exit, r.Orphans())
 	os.Exit(0)
 }
+
+func TestAdoptAnOrphan(t *testing.T) {
+	r := newReaper(t)
+	file := filepath.Join(t.TempDir(), "pid")
+	// The shell's child stays in the shell's process group, and outlives it.
+	p := start(t, r, shell("(trap '' HUP; sleep 600; exit 5) & echo $! > "+file))
+	waitFor(t, p)
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := make(chan int, 1)
+	orphan, err := r.Adopt(pid, func(p *reap.Process) { told <- p.PID() })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Adopt(pid, nil); !errors.Is(err, reap.ErrNotChild) {
+		t.Errorf("twice: %v", err)
+	}
+	if strays, err := r.Strays(); err != nil || slices.Contains(strays, pid) {
+		t.Errorf("it is a stray still: %v, %v", strays, err)
+	}
+	if err := orphan.SignalGroup(syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	if exit := waitFor(t, orphan); exit.Signal != syscall.SIGKILL {
+		t.Errorf("%v", exit)
+	}
+	if got := <-told; got != pid {
+		t.Errorf("the end of %d was told, not of %d", got, pid)
+	}
+	if _, err := r.Adopt(os.Getpid(), nil); !errors.Is(err, reap.ErrNotChild) {
+		t.Errorf("one that is no child: %v", err)
+	}
+	// What the shell's child has started is an orphan now.
+	strays, _ := r.Strays()
+	for _, stray := range strays {
+		_ = syscall.Kill(stray, syscall.SIGKILL)
+	}
+	eventually(t, "it is reaped", func() bool { strays, err := r.Strays(); return err == nil && len(strays) == 0 })
+}
