@@ -49,7 +49,7 @@ func documentedCommands(source string) map[string][]string {
 	name := ""
 	for line := range strings.Lines(source) {
 		line = strings.TrimSpace(line)
-		if strings.HasPrefix(line, "#") {
+		if strings.HasPrefix(line, "# ") || strings.HasPrefix(line, "## ") { // a part of a command has three
 			name = ""
 		}
 		if m := commandHeading.FindStringSubmatch(line); m != nil {
