@@ -1,0 +1,323 @@
+package e2e
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/seancehq/seance/api"
+	"github.com/seancehq/seance/internal/testenv"
+)
+
+// TestChaos does to an image of fifty services of all kinds whatever can be
+// done to it, at random and at the same time, for $SEANCE_CHAOS (default: half
+// a minute): kills of programs and of the monitor, stops, starts, restarts,
+// reloads and saves. Then all must be as if nothing had happened: every service
+// can be had running again, every line that was written is in the logs once,
+// and init and monitor hold no more than before. After the quit nothing is left.
+//
+// What it did is decided by $SEANCE_CHAOS_SEED, which is printed.
+func TestChaos(t *testing.T) {
+	testenv.RequireCRIU(t)
+	if !testenv.Alone(t) {
+		return
+	}
+	c := newChaos(t)
+	before := look(t, c.box)
+	alone := processes()
+	c.must("up", "-f", c.write(0))
+	c.allReady()
+	holds := c.holds()
+
+	c.rage()
+
+	c.must("reload", "-f", c.write(0))
+	c.must("start", "--wait", "--timeout", "2m", "worker", "shell", "server", "notifier")
+	c.allReady()
+	c.sameHolds(holds)
+	c.must("quit")
+	c.logsAreWhole()
+	c.alone(before)
+	c.until("no process is left", func() bool { return len(processes()) <= len(alone) })
+}
+
+type chaos struct {
+	*box
+	random *rand.Rand
+	limit  time.Duration
+}
+
+func newChaos(t *testing.T) *chaos {
+	seed := uint64(time.Now().UnixNano())
+	if s := os.Getenv("SEANCE_CHAOS_SEED"); s != "" {
+		seed, _ = strconv.ParseUint(s, 10, 64)
+	}
+	limit := 30 * time.Second
+	if s := os.Getenv("SEANCE_CHAOS"); s != "" {
+		var err error
+		if limit, err = time.ParseDuration(s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Logf("SEANCE_CHAOS_SEED=%d, for %v", seed, limit)
+	return &chaos{box: newBox(t), random: rand.New(rand.NewPCG(seed, 0)), limit: limit}
+}
+
+// tick is a program that writes numbered lines.
+const tick = `i=0; while sleep 0.3; do i=$((i+1)); echo "tick $SEANCE_INSTANCE $i"; done`
+
+// write writes the manifest: the same with variant 0, a little different with
+// others.
+func (c *chaos) write(variant int) string {
+	c.t.Helper()
+	var m strings.Builder
+	fmt.Fprintf(&m, "name: chaos\nservices:\n")
+	service := func(name, rest string) {
+		fmt.Fprintf(&m, "  %s: {%s, restart: {policy: always, delay: 50ms}}\n", name, rest)
+	}
+	service("worker", fmt.Sprintf("command: %q, replicas: %d, env: {VARIANT: \"%d\"}", tick, 20+variant%3, variant/3%2))
+	service("shell", fmt.Sprintf("command: %q, terminal: true, replicas: 8", tick))
+	service("server", fmt.Sprintf("command: [%s/web, --listen, '127.0.0.1:0'], replicas: 4, category: network", programs))
+	service("notifier", fmt.Sprintf("command: [%s/notifier], replicas: 4, ready: {notify: true, timeout: 20s}, needs: [first]", programs))
+	service("first", `command: "sleep 0.1; echo up; exec sleep infinity", ready: {log: up}`)
+	service("prober", `command: "exec sleep infinity", probe: {command: [test, -d, /], interval: 200ms}, replicas: 3`)
+	// A daemon that has left its parent and its session and does not heed SIGTERM.
+	service("daemon", `command: "(setsid sh -c 'trap \"\" TERM; while :; do sleep 1; done' &); exec sleep infinity", shutdown: {grace: 200ms}, replicas: 3`)
+	service("stubborn", `command: "trap '' TERM; while :; do sleep 0.5; done", shutdown: {grace: 100ms}, replicas: 2`)
+	service("crasher", `command: "sleep 0.2; exit 3", replicas: 2`)
+	service("binary", `command: "while sleep 0.3; do head -c 3000 /dev/urandom; done", log: {format: json}`)
+	fmt.Fprintf(&m, "  once: {command: 'true', ready: {exit: true}, restart: no, category: system}\n")
+	if variant%2 == 1 {
+		service("extra", `command: "exec sleep infinity"`)
+	}
+	fmt.Fprintf(&m, "hooks:\n  warm: {startup: 'true', shutdown: 'true'}\n")
+	path := filepath.Join(c.dir, fmt.Sprintf("chaos-%d.yaml", variant))
+	if err := os.WriteFile(path, []byte(m.String()), 0o644); err != nil {
+		c.t.Fatal(err)
+	}
+	return path
+}
+
+// services are names that can be given to a command.
+func (c *chaos) services() []string {
+	return []string{"worker", "worker-1", "worker-7", "shell-2", "server", "server-3", "notifier", "first", "prober-1", "daemon", "daemon-2",
+		"stubborn", "stubborn-1", "crasher", "binary", "once"}
+}
+
+// rage does one thing after the other, some of them at the same time, until
+// the time is over.
+func (c *chaos) rage() {
+	const atOnce = 3
+	slots := make(chan struct{}, atOnce)
+	for end := time.Now().Add(c.limit); time.Now().Before(end); {
+		what, do := c.something()
+		slots <- struct{}{}
+		go func() {
+			defer func() { <-slots }()
+			began := time.Now()
+			do()
+			c.t.Logf("%s took %v", what, time.Since(began).Round(time.Millisecond))
+		}()
+	}
+	for range atOnce {
+		slots <- struct{}{}
+	}
+}
+
+// something chooses what to do next, on the caller's goroutine.
+func (c *chaos) something() (what string, do func()) {
+	names := c.some(c.services())
+	switch n := c.random.IntN(100); {
+	case n < 25:
+		pid := c.anyProcess()
+		return fmt.Sprintf("kill -9 %d", pid), func() { _ = syscall.Kill(pid, syscall.SIGKILL) }
+	case n < 40:
+		return c.run(append([]string{"stop", "--wait"}, names...)...)
+	case n < 55:
+		return c.run(append([]string{"start", "--wait", "--timeout", "1m"}, names...)...)
+	case n < 75:
+		return c.run(append([]string{"restart"}, names...)...)
+	case n < 85:
+		return c.run("reload", "-f", c.write(c.random.IntN(6)))
+	case n < 93:
+		return c.run("snapshot", fmt.Sprintf("chaos:%d", c.random.IntN(3)))
+	case n < 96:
+		pid := c.image("chaos").MonitorPID
+		return fmt.Sprintf("kill -9 monitor %d", pid), func() { _ = syscall.Kill(pid, syscall.SIGKILL) }
+	case n < 98:
+		return c.run("ps", "--json")
+	}
+	return c.run("logs", "-n", "100", "worker")
+}
+
+// run is a command. That it is refused, because of what else happens, is no
+// fault; that it is not understood is.
+func (c *chaos) run(args ...string) (string, func()) {
+	line := "seance " + strings.Join(args, " ")
+	return line, func() {
+		r := c.try(args...)
+		if r.code == 2 || strings.Contains(r.err, "panic") {
+			c.t.Errorf("%s: exit status %d\n%s", line, r.code, r.err)
+		}
+		if r.code != 0 {
+			c.t.Logf("%s: exit status %d: %s", line, r.code, strings.TrimSpace(r.err))
+		}
+	}
+}
+
+func (c *chaos) some(all []string) []string {
+	n := 1 + c.random.IntN(3)
+	c.random.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	return all[:n]
+}
+
+// anyProcess is one of the image's, but never its init.
+func (c *chaos) anyProcess() int {
+	init := c.image("chaos").PID
+	var below []int
+	for _, pid := range processes() {
+		if inNamespaceOf(pid, init) && pid != init {
+			below = append(below, pid)
+		}
+	}
+	if len(below) == 0 {
+		return 1 << 30 // nobody
+	}
+	return below[c.random.IntN(len(below))]
+}
+
+func inNamespaceOf(pid, other int) bool {
+	a, errA := os.Readlink(fmt.Sprintf("/proc/%d/ns/pid", pid))
+	b, errB := os.Readlink(fmt.Sprintf("/proc/%d/ns/pid", other))
+	return errA == nil && errB == nil && a == b
+}
+
+// processes are all that can be seen and have not ended.
+func processes() []int {
+	var all []int
+	dirs, _ := filepath.Glob("/proc/[0-9]*")
+	for _, dir := range dirs {
+		stat, err := os.ReadFile(dir + "/stat")
+		if err != nil || strings.Contains(string(stat), ") Z ") {
+			continue
+		}
+		pid, _ := strconv.Atoi(filepath.Base(dir))
+		all = append(all, pid)
+	}
+	return all
+}
+
+// allReady waits until every service that can be is ready.
+func (c *chaos) allReady() {
+	c.t.Helper()
+	c.until("all services are ready", func() bool {
+		for _, s := range c.ps() {
+			if !s.Ready && s.Of != "crasher" {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+func (c *chaos) ps() []api.Service {
+	c.t.Helper()
+	var all []api.Service
+	if err := json.Unmarshal([]byte(c.must("ps", "--json")), &all); err != nil {
+		c.t.Fatal(err)
+	}
+	return all
+}
+
+// held is what a process holds.
+type held struct{ descriptors, threads int }
+
+func (c *chaos) holds() map[string]held {
+	img := c.image("chaos")
+	return map[string]held{"init": holdsOf(c.t, img.PID), "monitor": holdsOf(c.t, img.MonitorPID)}
+}
+
+func holdsOf(t *testing.T, pid int) held {
+	fds, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	threads, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return held{len(fds), len(threads)}
+}
+
+// sameHolds waits until init and monitor have no more open than before. A Go
+// program keeps the threads it has once needed, so there may be a few more.
+func (c *chaos) sameHolds(before map[string]held) {
+	c.t.Helper()
+	const slackFiles, slackThreads = 4, 16 // a crasher is always about to start
+	last := ""
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+		last = ""
+		for who, now := range c.holds() {
+			if now.descriptors > before[who].descriptors+slackFiles || now.threads > before[who].threads+slackThreads {
+				last += fmt.Sprintf("%s holds %+v, before %+v; ", who, now, before[who])
+			}
+		}
+		if last == "" {
+			return
+		}
+	}
+	out, _ := exec.Command("ls", "-l", fmt.Sprintf("/proc/%d/fd", c.image("chaos").PID)).Output()
+	c.t.Errorf("%s\n%s", last, out)
+}
+
+// logsAreWhole checks that each instance's lines are there from the first to
+// the last, each once and in order.
+func (c *chaos) logsAreWhole() {
+	c.t.Helper()
+	lines := 0
+	last := map[string]int{} // by service and instance
+	scanner := bufio.NewScanner(strings.NewReader(c.must("logs", "-i", "chaos", "-n", "-1", "--json")))
+	scanner.Buffer(nil, 1<<20)
+	for scanner.Scan() {
+		var l api.LogLine
+		if err := json.Unmarshal(scanner.Bytes(), &l); err != nil {
+			c.t.Fatalf("%v: %q", err, scanner.Text())
+		}
+		rest, ok := strings.CutPrefix(l.Text, "tick ")
+		if !ok {
+			continue
+		}
+		lines++
+		instance, number, _ := strings.Cut(rest, " ")
+		n, err := strconv.Atoi(number)
+		key := l.Service + " " + instance
+		if err != nil || n != last[key]+1 {
+			c.t.Errorf("%s: line %q follows number %d", key, l.Text, last[key])
+		}
+		if instance != strconv.Itoa(l.Instance) {
+			c.t.Errorf("%s: line %q is said to be of instance %d", l.Service, l.Text, l.Instance)
+		}
+		last[key] = n
+	}
+	instances := slices.Collect(func(yield func(string) bool) {
+		for k := range last {
+			if !yield(k) {
+				return
+			}
+		}
+	})
+	c.t.Logf("%d numbered lines of %d instances", lines, len(instances))
+	if lines < 100 {
+		c.t.Errorf("only %d numbered lines were written", lines)
+	}
+}
