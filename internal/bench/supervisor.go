@@ -37,7 +37,7 @@ func seanceRun(p Programs) supervisor {
 		},
 		signal: syscall.SIGTERM,
 		env:    func(dir string) []string { return []string{"SEANCE_HOME=" + filepath.Join(dir, "home")} },
-		logs:   func(dir string) string { return filepath.Join(dir, "home", "live", "bench", "logs", "*.log*") },
+		logs:   func(dir string) string { return filepath.Join(dir, "home", "live", "bench", "log", "*.log*") },
 	}
 }
 
