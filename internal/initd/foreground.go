@@ -13,6 +13,7 @@ import (
 
 	"github.com/seancehq/seance/api"
 	"github.com/seancehq/seance/internal/link"
+	"github.com/seancehq/seance/internal/linux/trim"
 	"github.com/seancehq/seance/internal/logfile"
 	"github.com/seancehq/seance/internal/serve"
 	"github.com/seancehq/seance/internal/supervise"
@@ -150,9 +151,15 @@ func (r *foreground) boot() {
 	in.noteUp("running", err)
 	in.told()
 	r.sayFailures(err)
-	debug.FreeOSMemory()
+	rest()
 	in.quitIfAsked()
 	r.look()
+}
+
+// rest gives back the memory that the start took.
+func rest() {
+	debug.FreeOSMemory()
+	_ = trim.Program() // it works as well with more
 }
 
 // finish takes note of the end of the session.
