@@ -52,9 +52,9 @@ func jsonHead(l Line) []byte {
 	b = append(b, `{"time":"`...)
 	b = l.Time.UTC().AppendFormat(b, timeLayout)
 	b = append(b, `","service":`...)
-	b = appendJSONString(b, []byte(l.Service))
+	b, _ = appendJSONString(b, []byte(l.Service))
 	b = append(b, `,"stream":`...)
-	b = appendJSONString(b, []byte(l.Stream))
+	b, _ = appendJSONString(b, []byte(l.Stream))
 	if l.Instance > 0 {
 		b = append(b, `,"instance":`...)
 		b = strconv.AppendInt(b, int64(l.Instance), 10)
@@ -93,8 +93,8 @@ func (h *head) appendJSON(out, text []byte, full bool) []byte {
 	}
 	out = append(out, before...)
 	out = append(out, `,"text":`...)
-	out = appendJSONString(out, text)
-	if !utf8.Valid(text) {
+	out, valid := appendJSONString(out, text)
+	if !valid {
 		out = append(out, `,"bytes":"`...)
 		out = base64.StdEncoding.AppendEncode(out, text)
 		out = append(out, '"')
@@ -102,43 +102,51 @@ func (h *head) appendJSON(out, text []byte, full bool) []byte {
 	return append(out, '}')
 }
 
-// appendJSONString quotes text; what is not UTF-8 becomes U+FFFD.
-func appendJSONString(out, text []byte) []byte {
-	const hex = "0123456789abcdef"
+// appendJSONString quotes text, and says whether it is UTF-8. What is not
+// becomes U+FFFD.
+func appendJSONString(out, text []byte) (quoted []byte, valid bool) {
+	valid = true
 	out = append(out, '"')
-	start := 0
-	for i := 0; i < len(text); {
-		c := text[i]
-		if c >= utf8.RuneSelf {
-			r, size := utf8.DecodeRune(text[i:])
-			if r == utf8.RuneError && size == 1 {
-				out = append(out, text[start:i]...)
-				out = append(out, "\ufffd"...)
-				start = i + 1
-			}
-			i += size
-			continue
+	for {
+		n := plainBytes(text)
+		out = append(out, text[:n]...)
+		if text = text[n:]; len(text) == 0 {
+			return append(out, '"'), valid
 		}
-		if c >= ' ' && c != '"' && c != '\\' {
-			i++
-			continue
+		n = 1
+		if text[0] < utf8.RuneSelf {
+			out = appendEscape(out, text[0])
+		} else if r, size := utf8.DecodeRune(text); r == utf8.RuneError && size == 1 {
+			out, valid = append(out, "\ufffd"...), false
+		} else {
+			out, n = append(out, text[:size]...), size
 		}
-		out = append(out, text[start:i]...)
-		switch c {
-		case '"', '\\':
-			out = append(out, '\\', c)
-		case '\t':
-			out = append(out, '\\', 't')
-		case '\r':
-			out = append(out, '\\', 'r')
-		default:
-			out = append(out, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
-		}
-		i++
-		start = i
+		text = text[n:]
 	}
-	out = append(out, text[start:]...)
-	return append(out, '"')
+}
+
+// plainBytes counts the bytes at the beginning of text that a JSON string has
+// as they are, but for those of larger characters.
+func plainBytes(text []byte) int {
+	for i, c := range text {
+		if c < ' ' || c == '"' || c == '\\' || c >= utf8.RuneSelf {
+			return i
+		}
+	}
+	return len(text)
+}
+
+func appendEscape(out []byte, c byte) []byte {
+	const hex = "0123456789abcdef"
+	switch c {
+	case '"', '\\':
+		return append(out, '\\', c)
+	case '\t':
+		return append(out, '\\', 't')
+	case '\r':
+		return append(out, '\\', 'r')
+	}
+	return append(out, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
 }
 
 // partEnd is where a line that is too long is cut: between two characters, if
