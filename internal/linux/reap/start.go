@@ -38,7 +38,7 @@ type Spec struct {
 	// and all that it starts. nil: the caller's.
 	Cgroup *cgroup.Group
 	// ParentDeathSignal is what the program gets when this process dies
-	// (PR_SET_PDEATHSIG(2const)). 0: nothing.
+	// (PR_SET_PDEATHSIG(2const)), and may get when the Reaper is closed. 0: nothing.
 	ParentDeathSignal syscall.Signal
 	// OnExit is called when the process has been reaped. It runs on the reaper's
 	// goroutine and must not block.
@@ -114,8 +114,32 @@ func (r *Reaper) fork(p *Process, spec *Spec, path string, args []string, report
 	if spec.ParentDeathSignal == 0 {
 		return r.forkHere(p, path, args, attr)
 	}
-	var err error
-	if !r.starter.do(func() { err = r.forkHere(p, path, args, attr) }) {
+	return r.forkOnStarter(p, path, args, attr)
+}
+
+// forkOnStarter forks on the thread whose death is that of the process. The
+// descriptors may have other numbers there.
+func (r *Reaper) forkOnStarter(p *Process, path string, args []string, attr *syscall.ProcAttr) (err error) {
+	fds := make([]int, 0, len(attr.Files)+1)
+	for _, fd := range attr.Files {
+		fds = append(fds, int(fd))
+	}
+	if attr.Sys.UseCgroupFD {
+		fds = append(fds, attr.Sys.CgroupFD)
+	}
+	open := r.starter.do(fds, int(r.null.Fd()), func(fds []int, handed error) {
+		if err = handed; err != nil {
+			return
+		}
+		for i := range attr.Files {
+			attr.Files[i] = uintptr(fds[i])
+		}
+		if attr.Sys.UseCgroupFD {
+			attr.Sys.CgroupFD = fds[len(attr.Files)]
+		}
+		err = r.forkHere(p, path, args, attr)
+	})
+	if !open {
 		return ErrClosed
 	}
 	return err

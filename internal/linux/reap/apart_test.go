@@ -1,0 +1,97 @@
+package reap_test
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+
+	"github.com/seancehq/seance/internal/linux/cgroup"
+	"github.com/seancehq/seance/internal/linux/reap"
+)
+
+// Programs that are started on a thread with descriptors of its own get theirs
+// and no others, however many there are, and none is left open.
+func TestManyStartsHaveTheirDescriptors(t *testing.T) {
+	r := newReaper(t)
+	const n = 200
+	var all sync.WaitGroup
+	for i := range n {
+		all.Go(func() {
+			out, w, err := os.Pipe()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer out.Close()
+			spec := shell(fmt.Sprintf("echo %d; echo $(ls /proc/self/fd); cat <&2 >/dev/null", i))
+			spec.Files = []*os.File{nil, w, nil}
+			spec.ParentDeathSignal = syscall.SIGTERM
+			p, err := r.Start(spec)
+			w.Close()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			// The end comes only when nobody else holds the pipe open.
+			said, err := io.ReadAll(out)
+			if want := fmt.Sprintf("%d\n0 1 2 3\n", i); string(said) != want || err != nil { // 3 is what ls reads
+				t.Errorf("it said %q, error %v; want %q", said, err, want)
+			}
+			waitFor(t, p)
+		})
+	}
+	all.Wait()
+	r.Close()
+	for _, left := range descriptors(t) {
+		if strings.HasPrefix(left, "socket:") {
+			t.Errorf("left open: %s", left)
+		}
+	}
+}
+
+func TestManyStartsInACgroupAndWithTheShim(t *testing.T) {
+	groups, err := cgroup.Open(cgroup.Options{Name: fmt.Sprintf("seance-test-apart-%d", os.Getpid())})
+	if err != nil {
+		t.Skip("needs control groups:", err)
+	}
+	t.Cleanup(func() { _ = groups.Close() })
+	r := newReaper(t)
+	nice := 5
+	for i := range 80 {
+		group, err := groups.Group(fmt.Sprint(i % 3))
+		if err != nil {
+			t.Fatal(err)
+		}
+		spec := shell("[ $(nice) = 5 ] && grep -q seance-test-apart /proc/self/cgroup")
+		spec.ParentDeathSignal, spec.Cgroup, spec.Nice = syscall.SIGTERM, group, &nice
+		if exit := waitFor(t, start(t, r, spec)); !exit.Success() {
+			t.Fatalf("start %d: %v", i, exit)
+		}
+	}
+}
+
+func BenchmarkStartAmongManyDescriptors(b *testing.B) {
+	for name, signal := range map[string]syscall.Signal{"common table": 0, "own table": syscall.SIGTERM} {
+		b.Run(name, func(b *testing.B) {
+			for range 2000 {
+				f, err := os.Open(os.DevNull)
+				if err != nil {
+					b.Fatal(err)
+				}
+				defer f.Close()
+			}
+			r := newReaper(b)
+			spec := reap.Spec{Args: []string{"/bin/true"}, Env: os.Environ(), ParentDeathSignal: signal}
+			for range 40 {
+				waitFor(b, start(b, r, spec))
+			}
+			for b.Loop() {
+				waitFor(b, start(b, r, spec))
+			}
+		})
+	}
+}
