@@ -115,8 +115,13 @@ func servicesOrProgram(cmd *cobra.Command, args []string) error {
 // run runs a manifest's services.
 func (a *app) run(f runFlags, services []string) error {
 	signals := make(chan os.Signal, 8)
-	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGPIPE)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT)
 	defer signal.Stop(signals)
+	// Caught, SIGPIPE is an error of the write: that of the output, or that to
+	// somebody else who has left, which is nothing to end for.
+	pipes := make(chan os.Signal, 1)
+	signal.Notify(pipes, syscall.SIGPIPE)
+	defer signal.Stop(pipes)
 	m, err := readManifest(f.files...)
 	if err != nil {
 		return err
@@ -129,6 +134,7 @@ func (a *app) run(f runFlags, services []string) error {
 	}
 	home, _ := a.homeFolder() // without one it does with less
 	p := a.newRunPrinter(m, f.timestamps)
+	p.unread = func() { signals <- syscall.SIGPIPE }
 	status, err := initd.Foreground{
 		Manifest: m, Name: f.name, Home: home, Chosen: a.home != "" || a.env(api.EnvHome) != "",
 		Only: services, Until: f.until, ExitOnFailure: f.exitOnFailure,

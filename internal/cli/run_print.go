@@ -2,10 +2,12 @@ package cli
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 	"unicode/utf8"
 
@@ -24,6 +26,7 @@ type runPrinter struct {
 	quiet    bool
 	times    bool
 	colours  colours
+	unread   func() // is told, once, that nobody reads out any more
 
 	mu       sync.Mutex // guards what is printed
 	width    int
@@ -141,7 +144,10 @@ func (p *runPrinter) endLineLocked() {
 func (p *runPrinter) flushLocked() {
 	if len(p.block) > 0 && !p.failed {
 		_, err := p.out.Write(p.block)
-		p.failed = err != nil // the image hears of it by SIGPIPE
+		p.failed = err != nil
+		if errors.Is(err, syscall.EPIPE) {
+			p.unread()
+		}
 	}
 	p.block = p.block[:0]
 	if cap(p.block) > 16<<10 {

@@ -46,6 +46,11 @@ func (s *screen) String() string {
 func (b *box) run(args ...string) *running {
 	b.t.Helper()
 	r := &running{b, b.command(append([]string{"run"}, args...)...), &screen{}, &screen{}}
+	b.t.Cleanup(func() {
+		if b.t.Failed() {
+			b.t.Logf("it printed:\n%s%s", r.out, r.err)
+		}
+	})
 	r.cmd.Stdout, r.cmd.Stderr = r.out, r.err
 	if err := r.cmd.Start(); err != nil {
 		b.t.Fatal(err)

@@ -84,8 +84,8 @@ type failure struct {
 //
 // SIGINT and SIGTERM shut it down in order; a second one, and SIGQUIT, kill what
 // is left at once. SIGHUP does too when this process has a terminal, which is
-// gone then; else the manifest is read again. SIGPIPE shuts down: nobody reads
-// what is written.
+// gone then; else the manifest is read again. SIGPIPE shuts down: it is
+// for the caller to send when nobody reads what is written.
 func (f Foreground) Run(signals <-chan os.Signal) (status int, err error) {
 	r := &foreground{
 		Foreground: f,
