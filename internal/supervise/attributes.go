@@ -29,6 +29,7 @@ func (s *service) reapSpec(spec *manifest.Service, n int, args []string, marks .
 		Nice:       spec.Nice,
 		Limits:     limits,
 	}
+	start.Cgroup, start.Mark = s.sup.tracker.place(s.unit)
 	if s.sup.withUs {
 		start.ParentDeathSignal = s.signals()[0]
 	}

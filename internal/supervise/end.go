@@ -40,10 +40,12 @@ type ending struct {
 	u        *unit
 	main     *reap.Process // nil: it has none
 	signals  []syscall.Signal
+	own      map[int]bool     // the Unix sessions that end; nil: all the unit's processes do
 	group    int              // that got the signals, 0: none did
 	asked    map[process]bool // that got them one by one
 	killing  bool
 	lastSeen []member
+	spared   []member
 }
 
 // process names a process for as long as it is not frozen and restored.
@@ -55,24 +57,42 @@ type process struct {
 // end ends all processes of a unit: it sends the signals to the group of its
 // program, and when that has ended to what it has left behind; after grace, or
 // when ctx is done, SIGKILL to all. It returns the moment the last one is gone.
-func (t *tracker) end(ctx context.Context, u *unit, main *reap.Process, signals []syscall.Signal, grace time.Duration) error {
+// Of a detached unit only those end that are in a Unix session that a program of
+// it was started with; it returns the others.
+func (t *tracker) end(ctx context.Context, u *unit, main *reap.Process, signals []syscall.Signal, grace time.Duration, detached bool) (spared []member, err error) {
 	ctx, done := t.hasty(ctx)
 	defer done()
 	e := &ending{t: t, u: u, main: main, signals: signals, asked: map[process]bool{}}
+	if detached {
+		e.own = t.sessionsOf(u)
+	}
 	if e.mainLives() {
-		// Remember who is below the program: one of them that has left its Unix
-		// session and cleared its environment is known by this alone.
-		if c := t.take(true); c.err != nil {
-			return c.err
+		if !t.isSure(u) {
+			// Remember who is below the program: one of them that has left its Unix
+			// session and cleared its environment is known by this alone.
+			if c := t.take(true); c.err != nil {
+				return nil, c.err
+			}
 		}
 		e.askMain()
 	}
 	graceOver := time.NewTimer(grace)
 	defer graceOver.Stop()
 	if err := e.awaitMain(ctx, graceOver.C); err != nil {
-		return err
+		return nil, err
 	}
-	return e.awaitRest(ctx, graceOver.C)
+	err = e.awaitRest(ctx, graceOver.C)
+	return e.spared, err
+}
+
+func (t *tracker) sessionsOf(u *unit) map[int]bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	own := map[int]bool{}
+	for _, sid := range u.sids {
+		own[sid] = true
+	}
+	return own
 }
 
 func (e *ending) mainLives() bool {
@@ -168,15 +188,36 @@ func (e *ending) check() (gone bool, err error) {
 		return false, c.err
 	}
 	left := c.members[e.u]
+	if e.own != nil {
+		left, e.spared = split(left, func(m member) bool { return e.own[m.sid] })
+	}
 	if len(left) == 0 && c.settled {
-		e.t.forget(e.u)
+		if len(e.spared) == 0 {
+			e.t.forget(e.u)
+		}
 		return true, nil
 	}
 	e.lastSeen = left
+	if e.killing && e.own == nil {
+		// At once, before one of them can fork. What that does not reach is killed
+		// one by one.
+		_ = e.t.groupOf(e.u).KillNow()
+	}
 	for _, m := range left {
 		e.t.signal(m, e.due(m))
 	}
 	return false, nil
+}
+
+func split(all []member, in func(member) bool) (yes, no []member) {
+	for _, m := range all {
+		if in(m) {
+			yes = append(yes, m)
+		} else {
+			no = append(no, m)
+		}
+	}
+	return yes, no
 }
 
 func (e *ending) due(m member) []syscall.Signal {
@@ -203,8 +244,9 @@ func (t *tracker) signal(m member, signals []syscall.Signal) {
 	}
 }
 
-// endAll ends every process that was re-parented to us, whoever it belongs to.
-func (t *tracker) endAll(ctx context.Context, grace time.Duration) error {
+// endAll ends every process that was re-parented to us, whoever it belongs to,
+// but for those of the units that are spared.
+func (t *tracker) endAll(ctx context.Context, grace time.Duration, spared map[*unit]bool) error {
 	wake, cancel := t.subscribe()
 	defer cancel()
 	again := time.NewTicker(recheck)
@@ -219,8 +261,10 @@ func (t *tracker) endAll(ctx context.Context, grace time.Duration) error {
 			return c.err
 		}
 		left := c.nobodys
-		for _, members := range c.members {
-			left = append(left, members...)
+		for u, members := range c.members {
+			if !spared[u] {
+				left = append(left, members...)
+			}
 		}
 		if len(left) == 0 && c.settled {
 			return nil
@@ -245,6 +289,15 @@ func describe(members []member) []string {
 	names := make([]string, 0, len(members))
 	for _, m := range members {
 		names = append(names, fmt.Sprintf("%d (%s, state %c)", m.pid, m.comm, m.state))
+	}
+	return names
+}
+
+// namesOf is describe for those that may live.
+func namesOf(members []member) []string {
+	var names []string
+	for _, m := range members {
+		names = append(names, fmt.Sprintf("%d (%s)", m.pid, m.comm))
 	}
 	return names
 }

@@ -69,6 +69,7 @@ func (h *hook) spawn(args []string, mark string) (*instance, error) {
 		dev:    h.sup.dev,
 		onExit: h.onExit,
 	}
+	p.start.Cgroup, p.start.Mark = h.sup.tracker.place(h.unit)
 	if h.sup.withUs {
 		p.start.ParentDeathSignal = syscall.SIGTERM
 	}
@@ -115,7 +116,7 @@ func (h *hook) wait(ctx context.Context, in *instance) error {
 // tooLong ends a command that is over its time, with all that it started.
 func (h *hook) tooLong(ctx context.Context, in *instance, cause error) error {
 	signals := []syscall.Signal{syscall.SIGTERM, syscall.SIGCONT}
-	endErr := h.sup.tracker.end(ctx, h.unit, in.proc, signals, hookGrace)
+	_, endErr := h.sup.tracker.end(ctx, h.unit, in.proc, signals, hookGrace, false)
 	reason := fmt.Sprintf("it took longer than %v and was killed", h.spec.Timeout)
 	if ctx.Err() != nil {
 		reason = "given up, and it was killed"

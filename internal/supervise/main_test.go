@@ -16,10 +16,13 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+	"golang.org/x/sys/unix"
 
+	"github.com/seancehq/seance/internal/linux/cgroup"
 	"github.com/seancehq/seance/internal/linux/reap"
 	"github.com/seancehq/seance/internal/logfile"
 	"github.com/seancehq/seance/internal/supervise"
+	"github.com/seancehq/seance/internal/testenv"
 	"github.com/seancehq/seance/manifest"
 	"github.com/seancehq/seance/session"
 )
@@ -35,6 +38,9 @@ func TestMain(m *testing.M) {
 		act(name)
 		os.Exit(0)
 	}
+	if status, done := testenv.OwnMounts(); done {
+		os.Exit(status)
+	}
 	goleak.VerifyTestMain(m)
 }
 
@@ -45,6 +51,15 @@ func act(name string) {
 		// Double fork: a child in a session of its own starts the daemon and ends.
 		again("middle", name == "bare daemon")
 		time.Sleep(time.Hour) // stays, as the parent of nobody
+	case "quick bare daemon":
+		again("middle", true)
+	case "nobody's daemon": // it takes off the mark, too
+		if err := unix.Setrlimit(unix.RLIMIT_RTTIME, &unix.Rlimit{Cur: unix.RLIM_INFINITY, Max: unix.RLIM_INFINITY}); err != nil {
+			fmt.Println(err)
+			os.Exit(1)
+		}
+		again("middle", true)
+		time.Sleep(time.Hour)
 	case "bare parent":
 		again("stubborn", true)
 		time.Sleep(time.Hour)
@@ -126,6 +141,12 @@ type rig struct {
 
 func newRig(t testing.TB, m manifest.Manifest) *rig {
 	t.Helper()
+	return newRigIn(t, nil, m)
+}
+
+// newRigIn is one whose services have control groups in a tree.
+func newRigIn(t testing.TB, groups *cgroup.Tree, m manifest.Manifest) *rig {
+	t.Helper()
 	reaper, err := reap.New(reap.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -135,7 +156,7 @@ func newRig(t testing.TB, m manifest.Manifest) *rig {
 		t.Fatal(err)
 	}
 	g.Supervisor, err = supervise.New(supervise.Config{
-		Manifest: &m, Reaper: reaper, Logs: g.logs, Env: os.Environ(),
+		Manifest: &m, Reaper: reaper, Logs: g.logs, Env: os.Environ(), Groups: groups,
 		Hot:     func() bool { return g.hot },
 		OnEvent: g.observe,
 	})

@@ -84,7 +84,11 @@ func startDaemon(t *testing.T, part string, grace time.Duration) (g *rig, daemon
 	pidfile := filepath.Join(t.TempDir(), "pid")
 	s := actorService("db", part, "SUPERVISE_TEST_PIDFILE", pidfile)
 	s.Shutdown.Grace = grace
-	g = newRig(t, services(s))
+	return startDaemonIn(t, newRig(t, services(s)), pidfile)
+}
+
+func startDaemonIn(t *testing.T, g *rig, pidfile string) (_ *rig, daemon int) {
+	t.Helper()
 	g.start("db")
 	eventually(t, "the daemon is an orphan", func() bool {
 		text, _ := os.ReadFile(pidfile)
@@ -140,7 +144,7 @@ func TestStopEndsWhatLostItsMarkBelowIt(t *testing.T) {
 
 // TestNobodysProcessIsEndedAtLast is for one that escaped from all tracking.
 func TestNobodysProcessIsEndedAtLast(t *testing.T) {
-	g, daemon := startDaemon(t, "bare daemon", 20*time.Second)
+	g, daemon := startDaemon(t, "nobody's daemon", 20*time.Second)
 	begin := time.Now()
 	g.stop("db")
 	if took := time.Since(begin); took > 10*time.Second || gone(daemon) {

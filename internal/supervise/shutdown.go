@@ -20,9 +20,12 @@ func (s *service) endAll(ctx context.Context) error {
 	begin := time.Now()
 	s.askByCommand(ctx, spec, in)
 	grace := max(0, spec.Shutdown.Grace-time.Since(begin))
-	err := s.sup.tracker.end(ctx, s.unit, in.proc, s.signals(), grace)
+	spared, err := s.sup.tracker.end(ctx, s.unit, in.proc, s.signals(), grace, spec.Detached)
 	in.notify.close()
 	in.drain()
+	s.mu.Lock()
+	s.survivors = namesOf(spared)
+	s.mu.Unlock()
 	return err
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/seancehq/seance/internal/linux/cgroup"
 	"github.com/seancehq/seance/internal/linux/reap"
 	"github.com/seancehq/seance/internal/logfile"
 	"github.com/seancehq/seance/manifest"
@@ -35,6 +36,9 @@ type Config struct {
 	// Run is the folder for sockets on which services speak up. It is there again
 	// when a saved image is booted. Default: one is made when it is needed.
 	Run string
+	// Groups is where each service has a control group of its own. nil: nowhere.
+	// The Supervisor does not close it.
+	Groups *cgroup.Tree
 	// Proc and Dev are where proc(5) and the devices are. Default: /proc and /dev.
 	Proc, Dev string
 	// EndWithUs sends a program the signal that asks it to end when this process
@@ -126,7 +130,7 @@ func New(c Config) (*Supervisor, error) {
 		c.Proc = "/proc"
 	}
 	sup.ctx, sup.cancel = context.WithCancel(context.Background())
-	sup.tracker = newTracker(c.Reaper, c.Proc)
+	sup.tracker = newTracker(c.Reaper, c.Proc, c.Groups)
 	if err := sup.fill(); err != nil {
 		sup.Close()
 		return nil, err
@@ -226,8 +230,9 @@ func (sup *Supervisor) named(name string) *service {
 const lastGrace = time.Second
 
 // StopAll stops all services at once, whatever their order, and then ends every
-// process that is left: those of hooks, and those that were nobody's. It is what
-// to do when the shut-down list has failed, and after it to be sure.
+// process that is left: those of hooks, and those that were nobody's, but not
+// what detached services leave behind: see Survivors. It is what to do when the
+// shut-down list has failed, and after it to be sure.
 func (sup *Supervisor) StopAll(ctx context.Context) error {
 	all := sup.all()
 	errs := make([]error, len(all)+1)
@@ -240,7 +245,7 @@ func (sup *Supervisor) StopAll(ctx context.Context) error {
 		})
 	}
 	wg.Wait()
-	if err := sup.tracker.endAll(ctx, lastGrace); err != nil {
+	if err := sup.tracker.endAll(ctx, lastGrace, sup.detached()); err != nil {
 		errs[len(all)] = fmt.Errorf("cannot end the remaining processes: %w", err)
 	}
 	return errors.Join(errs...)

@@ -4,21 +4,26 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
 
+	"github.com/seancehq/seance/internal/linux/cgroup"
 	"github.com/seancehq/seance/internal/linux/procfs"
 	"github.com/seancehq/seance/internal/linux/reap"
 )
 
-// tracker knows which processes are whose, without cgroups.
+// tracker knows which processes are whose.
 //
 // Everything that lives of what was once started hangs below a child of this
 // process: below a program that was started here, or below a stray, an orphan
-// that was re-parented to us. A stray belongs to the unit whose Unix session it
-// is in, else to the one that its environment names, else to the one it was
-// seen below before it lost its parent. All below it is the same unit's.
+// that was re-parented to us. A stray belongs to the unit whose control group it
+// is in or whose mark it has ([reap.ReadMark]), neither of which a process loses
+// by what it does to its parents, its session or its environment. Where there is
+// neither it is that of the Unix session it is in, else the one it was seen below
+// before it lost its parent, else the one that its environment names. All below
+// it is the same unit's.
 //
 // So when a unit's program has ended and there is no stray, nothing of the unit
 // is left, which costs one look at our own list of children. Only when there
@@ -26,6 +31,7 @@ import (
 type tracker struct {
 	reaper *reap.Reaper
 	fs     *procfs.FS
+	marks  bool   // programs can be marked
 	cancel func() // of the reaper's subscription
 	// hurried ends when there is no time any more to ask a process to end.
 	hurried context.Context
@@ -33,7 +39,10 @@ type tracker struct {
 	wg      sync.WaitGroup
 
 	mu       sync.Mutex // guards all below
-	units    map[string]*unit
+	groups   *cgroup.Tree
+	units    map[string]*unit // by key
+	byMark   map[uint64]*unit
+	nextMark uint64
 	mains    map[int]*unit // by PID, of programs that have not been reaped
 	sessions map[int]*unit // by Unix session, while a process may be in it
 	known    map[int]seen  // by PID, as of the last census that saw it
@@ -44,9 +53,11 @@ type tracker struct {
 
 // unit is a service or a hook, as far as it has processes.
 type unit struct {
-	mark string // envService or envHook
-	name string
-	// What to forget when none is left; guarded by tracker.mu.
+	key  string // names its control group too
+	mark uint64 // of its processes, 0: they have none
+	// All below is guarded by tracker.mu.
+	group *cgroup.Group // nil: it has none
+	// What to forget when none is left.
 	sids []int // its keys in tracker.sessions
 	pids []int // and in tracker.known
 }
@@ -61,6 +72,7 @@ type seen struct {
 type member struct {
 	pid   int
 	pgid  int
+	sid   int
 	start uint64
 	comm  string
 	state byte
@@ -82,11 +94,15 @@ type census struct {
 	err     error
 }
 
-func newTracker(r *reap.Reaper, proc string) *tracker {
+func newTracker(r *reap.Reaper, proc string, groups *cgroup.Tree) *tracker {
 	t := &tracker{
 		reaper:   r,
 		fs:       procfs.New(proc),
+		marks:    reap.CanMark(),
+		groups:   groups,
 		units:    map[string]*unit{},
+		byMark:   map[uint64]*unit{},
+		nextMark: firstMark(),
 		mains:    map[int]*unit{},
 		sessions: map[int]*unit{},
 		known:    map[int]seen{},
@@ -104,16 +120,102 @@ func (t *tracker) close() {
 	t.wg.Wait()
 }
 
-func (t *tracker) unit(mark, name string) *unit {
+// firstMark is where the marks of one supervisor begin: those of another, below
+// it or above it, are others.
+func firstMark() uint64 { return reap.MinMark + uint64(rand.Uint32())<<24 }
+
+// unitKey names a unit by the variable of the environment that names it too. It
+// is no name of a control file.
+func unitKey(env, name string) string {
+	kind := "service-"
+	if env == envHook {
+		kind = "hook-"
+	}
+	return kind + name
+}
+
+func (t *tracker) unit(env, name string) *unit {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	key := mark + "=" + name
+	key := unitKey(env, name)
 	u := t.units[key]
 	if u == nil {
-		u = &unit{mark: mark, name: name}
+		u = &unit{key: key}
 		t.units[key] = u
+		if t.marks {
+			u.mark = t.nextMark
+			t.nextMark++
+			t.byMark[u.mark] = u
+		}
 	}
 	return u
+}
+
+// place is the control group that a program of a unit is started in, nil for
+// none, and its mark.
+func (t *tracker) place(u *unit) (*cgroup.Group, uint64) {
+	t.mu.Lock()
+	groups := t.groups
+	t.mu.Unlock()
+	group, err := groups.Group(u.key)
+	if err != nil {
+		group = nil // all goes on without
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.groups == groups {
+		u.group = group
+	}
+	return group, u.mark
+}
+
+func (t *tracker) groupOf(u *unit) *cgroup.Group {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return u.group
+}
+
+// isSure says that whatever comes of the unit's program is known for certain.
+func (t *tracker) isSure(u *unit) bool { return u.mark != 0 || t.groupOf(u) != nil }
+
+// regroup puts all processes into groups of another tree.
+func (t *tracker) regroup(groups *cgroup.Tree) error {
+	// Where the old groups are still there, they tell whose a process is.
+	if c := t.take(true); c.err != nil {
+		return c.err
+	}
+	t.mu.Lock()
+	t.groups = groups
+	for _, u := range t.units {
+		u.group = nil
+	}
+	t.mu.Unlock()
+	// Who forks while the others are moved leaves a child behind in the group
+	// that it was itself in: it is looked again until nobody is.
+	moved := map[process]bool{}
+	for {
+		c := t.take(true)
+		if c.err != nil {
+			return c.err
+		}
+		before := len(moved)
+		for u, members := range c.members {
+			group, _ := t.place(u)
+			for _, m := range members {
+				key := process{m.pid, m.start}
+				if moved[key] {
+					continue
+				}
+				moved[key] = true
+				if err := group.Add(m.pid); err != nil && t.still(m) {
+					return err
+				}
+			}
+		}
+		if len(moved) == before {
+			return nil
+		}
+	}
 }
 
 // started takes note of a program. Its PID is its Unix session's number too; if
@@ -270,10 +372,24 @@ func (t *tracker) assign(c *census, f *forest, strays []int) {
 	}
 }
 
-// owner is the unit of a stray, nil if it is nobody's.
+// owner is the unit of a stray, nil if it is nobody's. A stray that has ended
+// meanwhile, or belongs to another user and is closed to us, tells less of
+// itself.
 func (t *tracker) owner(stat procfs.Stat) *unit {
 	t.mu.Lock()
-	u := t.sessions[stat.SID]
+	groups := t.groups
+	t.mu.Unlock()
+	if key, err := groups.Of(stat.PID); err == nil && key != "" {
+		if u := t.byKey(key); u != nil {
+			return u
+		}
+	}
+	mark, _ := reap.ReadMark(t.fs, stat.PID)
+	t.mu.Lock()
+	u := t.byMark[mark]
+	if u == nil {
+		u = t.sessions[stat.SID]
+	}
 	if known, ok := t.known[stat.PID]; u == nil && ok && known.start == stat.Start {
 		u = known.unit
 	}
@@ -281,18 +397,18 @@ func (t *tracker) owner(stat procfs.Stat) *unit {
 	if u != nil {
 		return u
 	}
-	for _, mark := range []string{envService, envHook} {
-		// It may have ended, or belong to another user and be closed to us: then
-		// it is nobody's for now.
-		name, ok, err := t.fs.Getenv(stat.PID, mark)
-		if err == nil && ok {
-			t.mu.Lock()
-			u := t.units[mark+"="+name]
-			t.mu.Unlock()
-			return u
+	for _, env := range []string{envService, envHook} {
+		if name, ok, err := t.fs.Getenv(stat.PID, env); err == nil && ok {
+			return t.byKey(unitKey(env, name))
 		}
 	}
 	return nil
+}
+
+func (t *tracker) byKey(key string) *unit {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.units[key]
 }
 
 // forest is the processes by their parents.
@@ -314,7 +430,7 @@ func newForest(stats []procfs.Stat) *forest {
 func (f *forest) below(members []member, pid int) []member {
 	if s, ok := f.stats[pid]; ok && !s.Zombie() {
 		members = append(members, member{
-			pid: pid, pgid: s.PGID, start: s.Start, comm: s.Comm, state: s.State,
+			pid: pid, pgid: s.PGID, sid: s.SID, start: s.Start, comm: s.Comm, state: s.State,
 			threads: s.Threads, cpu: s.CPU, rss: s.RSS,
 		})
 	}

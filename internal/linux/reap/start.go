@@ -37,6 +37,9 @@ type Spec struct {
 	// Cgroup is the group that the program is in from its first instruction on,
 	// and all that it starts. nil: the caller's.
 	Cgroup *cgroup.Group
+	// Mark is a number, MinMark to MaxMark, that the program and all that it starts
+	// can be told by, see [ReadMark]. 0: none.
+	Mark uint64
 	// ParentDeathSignal is what the program gets when this process dies
 	// (PR_SET_PDEATHSIG(2const)), and may get when the Reaper is closed. 0: nothing.
 	ParentDeathSignal syscall.Signal
@@ -112,14 +115,14 @@ func (r *Reaper) fork(p *Process, spec *Spec, path string, args []string, report
 		attr.Sys.UseCgroupFD, attr.Sys.CgroupFD = true, fd
 	}
 	if spec.ParentDeathSignal == 0 {
-		return r.forkHere(p, path, args, attr)
+		return r.forkHere(p, path, args, attr, spec.Mark)
 	}
-	return r.forkOnStarter(p, path, args, attr)
+	return r.forkOnStarter(p, path, args, attr, spec.Mark)
 }
 
 // forkOnStarter forks on the thread whose death is that of the process. The
 // descriptors may have other numbers there.
-func (r *Reaper) forkOnStarter(p *Process, path string, args []string, attr *syscall.ProcAttr) (err error) {
+func (r *Reaper) forkOnStarter(p *Process, path string, args []string, attr *syscall.ProcAttr, mark uint64) (err error) {
 	fds := make([]int, 0, len(attr.Files)+1)
 	for _, fd := range attr.Files {
 		fds = append(fds, int(fd))
@@ -137,7 +140,7 @@ func (r *Reaper) forkOnStarter(p *Process, path string, args []string, attr *sys
 		if attr.Sys.UseCgroupFD {
 			attr.Sys.CgroupFD = fds[len(attr.Files)]
 		}
-		err = r.forkHere(p, path, args, attr)
+		err = r.forkHere(p, path, args, attr, mark)
 	})
 	if !open {
 		return ErrClosed
@@ -145,15 +148,17 @@ func (r *Reaper) forkOnStarter(p *Process, path string, args []string, attr *sys
 	return err
 }
 
-func (r *Reaper) forkHere(p *Process, path string, args []string, attr *syscall.ProcAttr) error {
+func (r *Reaper) forkHere(p *Process, path string, args []string, attr *syscall.ProcAttr, mark uint64) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
 		return ErrClosed
 	}
+	takeOff := putOn(mark)
 	restore := unblockSignals()
 	pid, err := syscall.ForkExec(path, args, attr)
 	restore()
+	takeOff()
 	if err != nil {
 		return err
 	}
