@@ -182,7 +182,10 @@ type SnapshotResult struct {
 	FrozenMS float64      `json:"frozen_ms,omitempty"`
 	TotalMS  float64      `json:"total_ms,omitempty"`
 	Handlers []HandlerRun `json:"handlers,omitempty"`
-	Error    string       `json:"error,omitempty"`
+	// Survivors are processes of detached services that live on after a quit, as
+	// "PID (NAME)".
+	Survivors []string `json:"survivors,omitempty"`
+	Error     string   `json:"error,omitempty"`
 }
 
 // SavedInfo names a saved image.

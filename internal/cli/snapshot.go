@@ -143,6 +143,9 @@ func (a *app) printSnapshot(t *target, r *api.SnapshotResult) (err error) {
 	case r.Saved != nil && !a.quiet:
 		_, err = fmt.Fprintln(a.stdout, savedLine(t.image.Name, r))
 	}
+	if len(r.Survivors) > 0 && !a.json {
+		a.warn("%s has quit; of its detached services there live on: %s", t.image.Name, strings.Join(r.Survivors, ", "))
+	}
 	return err
 }
 

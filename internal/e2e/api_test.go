@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -324,5 +325,33 @@ func TestMetricsOfALiveImage(t *testing.T) {
 		if !strings.Contains(text, "\n"+want) {
 			t.Errorf("there is no %s in\n%s", want, text)
 		}
+	}
+}
+
+// What may outlive its image is named when that quits, and lives on.
+func TestAQuitNamesTheSurvivors(t *testing.T) {
+	b := newBox(t)
+	marker := b.dir + "/marker"
+	b.must("up", "--freezer", "respawn", "-f", b.manifest("leaves", fmt.Sprintf(`
+services:
+  nest: {command: "setsid sh -c 'echo $$ >%s.new; mv %s.new %s; exec sleep 1000' & exec sleep 1000", detached: true, ready: {command: "test -s %s"}}
+  web: {command: [sleep, "1000"]}
+`, marker, marker, marker, marker)))
+	raw, err := os.ReadFile(marker)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(raw)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Kill(pid, syscall.SIGKILL)
+	result, err := b.client("leaves").Snapshot(t.Context(), api.SnapshotRequest{Quit: true}, nil)
+	if want := fmt.Sprintf("%d (sleep)", pid); err != nil || !slices.Equal(result.Survivors, []string{want}) {
+		t.Errorf("the quit named %+v, %v; want %s", result, err, want)
+	}
+	b.gone()
+	if err := syscall.Kill(pid, 0); err != nil {
+		t.Errorf("the survivor did not live on: %v", err)
 	}
 }

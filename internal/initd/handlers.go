@@ -57,7 +57,7 @@ func (in *Init) farewell(ctx context.Context) *link.Farewell {
 		f.Quit, f.Error = true, in.rolledBack() // a start-up is undone
 	}
 	if f.Quit {
-		f.Notices = in.lastNotices()
+		f.Notices, f.Survivors = in.lastNotices(), in.survivors()
 	}
 	for _, e := range in.manager.StartupList() {
 		f.Startup = append(f.Startup, api.Handler{ID: e.ID, Category: e.Category, Priority: e.Priority})

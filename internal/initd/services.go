@@ -90,3 +90,15 @@ func (in *Init) inWire(err error) error {
 	}
 	return err
 }
+
+// survivors are the processes of detached services that live on when init ends.
+// In a PID namespace of its own nothing does.
+func (in *Init) survivors() (all []string) {
+	if in.spec.Own {
+		return nil
+	}
+	for _, s := range in.services.Status() {
+		all = append(all, s.Survivors...)
+	}
+	return all
+}

@@ -113,6 +113,9 @@ func (in *Init) take(ctx context.Context, id string, req api.SnapshotRequest) *a
 	}
 	in.started(result, err)
 	r := in.report(id, result)
+	if r.Outcome == api.Quit {
+		r.Survivors = in.survivors()
+	}
 	in.noteResult(r, err)
 	event := api.Event{Type: api.EventResult, Time: time.Now(), Snapshot: r}
 	if r.Outcome == api.Booting {

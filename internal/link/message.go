@@ -66,6 +66,9 @@ type Farewell struct {
 	Source *Source `json:"source,omitempty"`
 	// Error says, of a start-up that was rolled back, why.
 	Error *api.Error `json:"error,omitempty"`
+	// Survivors are processes of detached services that live on after a quit, as
+	// "PID (NAME)".
+	Survivors []string `json:"survivors,omitempty"`
 	// Notices are the last of an image that quits, when somebody follows them.
 	Notices []api.Notice `json:"notices,omitempty"`
 	// Capture lists the folders to save with the memory.

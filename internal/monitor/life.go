@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
+	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -172,13 +174,13 @@ func (m *Monitor) leaveWord(said *link.Farewell) {
 }
 
 // bury clears away after an image that has ended, so that its name is free
-// when this returns.
-func (m *Monitor) bury() {
+// when this returns. Nothing is left of it but those who may live on.
+func (m *Monitor) bury(said *link.Farewell) {
 	if m.ours {
 		m.log.Info("init has ended", "status", reap(m.record.Init.PID))
 	}
 	if m.record.Freezer == api.FreezerRespawn {
-		children.End()
+		children.End(survivors(said)...)
 	}
 	m.init.Close()
 	if err := live.Sweep(m.live); err != nil {
@@ -186,6 +188,21 @@ func (m *Monitor) bury() {
 	}
 	m.lock.Close()
 	close(m.gone)
+}
+
+// survivors are the numbers of those who may live on, whose parent the monitor
+// is since init is gone.
+func survivors(said *link.Farewell) (pids []int) {
+	if said == nil {
+		return nil
+	}
+	for _, s := range said.Survivors {
+		number, _, _ := strings.Cut(s, " ")
+		if pid, err := strconv.Atoi(number); err == nil {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
 }
 
 // reap takes the exit status of a child that has ended.
@@ -228,6 +245,6 @@ func (m *Monitor) lastWords(said *link.Farewell) api.Event {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	e.Snapshot = &api.SnapshotResult{ID: said.Snapshot, Outcome: api.Quit, Saved: m.saved, Handlers: m.runs}
+	e.Snapshot = &api.SnapshotResult{ID: said.Snapshot, Outcome: api.Quit, Saved: m.saved, Handlers: m.runs, Survivors: said.Survivors}
 	return e
 }

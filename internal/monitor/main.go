@@ -87,7 +87,7 @@ func (m *Monitor) launch(ctx context.Context, l api.Launch, report *report) erro
 	server, err := m.serve()
 	if err != nil {
 		m.kill()
-		m.bury()
+		m.bury(nil)
 		return err
 	}
 	defer server.stop()
@@ -102,7 +102,7 @@ func (m *Monitor) launch(ctx context.Context, l api.Launch, report *report) erro
 	said := m.follow(ctx)
 	m.leaveWord(said)
 	m.keepTail(said)
-	m.bury()
+	m.bury(said)
 	m.hub.Publish(m.lastWords(said))
 	<-reported
 	return nil
@@ -183,7 +183,7 @@ func (m *Monitor) giveUp() {
 	}
 	if m.ours {
 		m.kill()
-		m.bury()
+		m.bury(nil)
 	}
 }
 

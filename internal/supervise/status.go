@@ -32,6 +32,9 @@ type Status struct {
 	Of                 string
 	Needs              []string
 	Disabled, Detached bool
+	// Survivors are processes that the last stop of a detached service left alive,
+	// as "PID (NAME)".
+	Survivors []string
 	// Said is what the program says of itself with sd_notify(3).
 	Said string
 }
@@ -70,7 +73,9 @@ func (s *service) status() Status {
 		Needs:    spec.Needs,
 		Disabled: spec.Disabled,
 		Detached: spec.Detached,
-		Said:     s.said,
+
+		Survivors: s.survivors,
+		Said:      s.said,
 	}
 	st.run(s.inst)
 	if st.Exit == "" {
