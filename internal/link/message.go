@@ -5,9 +5,14 @@
 // values, one a line:
 //
 //	monitor → init   Greeting, first on every connection: why it connects
-//	monitor → init   call, with a number; init answers each with a reply
+//	monitor → init   call, with a number; init answers each with a reply, side
+//	                 by side with others
+//	monitor → init   cancel: nobody waits for the reply to a call any more
 //	init → monitor   event: what happens inside, as it happens
 //	init → monitor   Farewell, last: init closes the link, and says what for
+//
+// A call that was not answered when the link closed is made again on the next
+// one; one that changes something bears a key then, and is carried out once.
 //
 // A snapshot closes the link: a unix connection to a process outside cannot
 // be frozen. After a Farewell that asks for a save the monitor freezes the
