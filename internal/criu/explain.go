@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -15,6 +16,14 @@ type Error struct {
 	Cause string // what is in the way, and the way out where one is known
 	Log   string // the end of CRIU's own words
 	Known bool   // the cause is in words for people, and the log adds nothing to it
+	// passing says that the cause may have passed the next moment.
+	passing bool
+}
+
+// Passing says that the cause of a failure may have passed the next moment.
+func Passing(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.passing
 }
 
 func (e *Error) Error() string { return e.Cause }
@@ -64,8 +73,15 @@ func explainLog(log string, err error) error {
 	if e.Cause == "" {
 		e.Cause, e.Known = fallback(lines, err), false
 	}
+	e.passing = slices.ContainsFunc(lines, passing().MatchString)
 	return e
 }
+
+// passing are lines of what is there for a moment only: messages that are on
+// their way, and programs that end or are just starting others.
+var passing = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`skqueue: Control messages in queue|si_code=\d+ si_pid=-?\d+ si_status=|Unseizable non-zombie|seems to be dead|No such process`)
+})
 
 func meaning(lines []string, err error) string {
 	switch {

@@ -58,6 +58,18 @@ func TestWhatIsNotKnownIsQuotedWithoutWhatIsHarmless(t *testing.T) {
 	}
 }
 
+func TestWhatHasPassedTheNextMomentIsToldFromWhatStays(t *testing.T) {
+	for line, want := range map[string]bool{
+		"(00.01) Error (criu/parasite-syscall.c:87): si_code=2 si_pid=3947 si_status=9":          true,
+		"(00.01) Error (criu/sk-queue.c:150): skqueue: Control messages in queue, not supported": true,
+		"(00.01) Error (criu/cr-dump.c:1): Can't dump nested pid namespace":                      false,
+	} {
+		if got := Passing(explained(t, errors.New("operation failed"), line)); got != want {
+			t.Errorf("Passing = %v for %q", got, line)
+		}
+	}
+}
+
 func TestHowCRIUEndedCountsMoreThanItsLog(t *testing.T) {
 	e := explained(t, errors.New("EOF\ncriu swrk failed: signal: killed"), "(00.001) Error (criu/util.c:1): whatever")
 	if e.Cause != "CRIU was killed before it was done; try again" {

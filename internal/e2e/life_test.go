@@ -3,6 +3,7 @@ package e2e
 import (
 	"bytes"
 	"fmt"
+	"hash/crc32"
 	"os"
 	"path/filepath"
 	"slices"
@@ -135,7 +136,7 @@ func look(t *testing.T, b *box) machine {
 		sockets:   slices.DeleteFunc(fileLines(t, "/proc/net/unix"), func(l string) bool { return !strings.Contains(l, b.dir) }),
 		locks:     locks(t, nil),
 		processes: processesOf(b),
-		cgroups:   cgroups(),
+		cgroups:   cgroups(b),
 	}
 }
 
@@ -163,12 +164,17 @@ func processesOf(b *box) []string {
 	return found
 }
 
-// cgroups lists those that are seance's.
-func cgroups() []string {
+// cgroups lists those of the images in a box, which have the folder of the image
+// in their names, and those of programs that run services by themselves.
+func cgroups(b *box) []string {
 	var all []string
-	for _, pattern := range []string{"/sys/fs/cgroup/*seance*", "/sys/fs/cgroup/*/*seance*", "/sys/fs/cgroup/*/*/*seance*"} {
-		found, _ := filepath.Glob(pattern)
-		all = append(all, found...)
+	dirs, _ := filepath.Glob(filepath.Join(b.home, "live", "*"))
+	for _, dir := range dirs {
+		name := fmt.Sprintf("*%08x", crc32.ChecksumIEEE([]byte(dir)))
+		for _, pattern := range []string{"/sys/fs/cgroup/", "/sys/fs/cgroup/*/", "/sys/fs/cgroup/*/*/", "/sys/fs/cgroup/*/*/*/"} {
+			found, _ := filepath.Glob(pattern + name)
+			all = append(all, found...)
+		}
 	}
 	return all
 }

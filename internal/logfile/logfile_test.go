@@ -88,7 +88,7 @@ func TestFormat(t *testing.T) {
 		{"an empty one", "stdout", []string{"\n"}, stamp + " stdout F \n"},
 		{"no newline at the end", "stdout", []string{"a\nb"}, stamp + " stdout F a\n" + stamp + " stdout F b\n"},
 		{"bytes", "stdout", []string{"\x00\xff\r\n"}, stamp + " stdout F \x00\xff\r\n"},
-		{"a terminal's line end", "pty", []string{"a\r", "\nb\r\r\n"}, stamp + " pty F a\n" + stamp + " pty F b\r\n"},
+		{"a terminal's line end", "pty", []string{"a\r", "\nb\r\r\n"}, stamp + " pty F a\n" + stamp + " pty F b\n"},
 		{"as long as may be", "stdout", []string{long + "\n"}, stamp + " stdout F " + long + "\n"},
 		{"longer", "stdout", []string{long + "y\n"}, stamp + " stdout P " + long + "\n" + stamp + " stdout F y\n"},
 		{"longer, in pieces", "stdout", []string{long[:9000], long[:9000], "\nz\n"},

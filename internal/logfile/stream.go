@@ -116,7 +116,9 @@ func (s *Stream) formatLocked(b *batch, block []byte) {
 			break
 		}
 		if s.trimCR {
-			line = bytes.TrimSuffix(line, []byte{'\r'})
+			// More than one: what waits in a terminal when that is frozen, CRIU puts
+			// back through the terminal's own making of CR LF.
+			line = bytes.TrimRight(line, "\r")
 		}
 		b.entry(line, true)
 		s.tail = s.tail[:0]

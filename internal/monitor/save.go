@@ -113,11 +113,6 @@ func (s *save) cold(ctx context.Context) error {
 // with the memory is taken while all programs stand still. When they are to
 // end, so is the image stored: if anything fails, they simply go on.
 func (s *save) hot(ctx context.Context) error {
-	dir, err := live.WorkDir(s.m.live)
-	if err != nil {
-		return fmt.Errorf("cannot make room for the frozen image: %w", err)
-	}
-	defer os.RemoveAll(dir)
 	connections, lock, err := s.m.connections()
 	if err != nil {
 		return err
@@ -130,6 +125,30 @@ func (s *save) hot(ctx context.Context) error {
 			return err
 		}
 	}
+	for try := 1; ; try++ {
+		err := s.freeze(ctx, lock)
+		if err == nil || try == tries || s.killed || !criu.Passing(err) {
+			return err
+		}
+		s.m.log.Info("a freeze met what will have passed the next moment; trying again", "error", err)
+		time.Sleep(tryPause)
+	}
+}
+
+// A freeze meets things that are there for a moment only, such as a program that
+// is killed meanwhile.
+const (
+	tries    = 4
+	tryPause = 20 * time.Millisecond
+)
+
+// freeze has CRIU write the image once.
+func (s *save) freeze(ctx context.Context, lock bool) error {
+	dir, err := live.WorkDir(s.m.live)
+	if err != nil {
+		return fmt.Errorf("cannot make room for the frozen image: %w", err)
+	}
+	defer os.RemoveAll(dir)
 	if s.before.processes, err = s.m.processes(); err != nil {
 		return fmt.Errorf("cannot see the image's processes: %w", err)
 	}
