@@ -77,9 +77,9 @@ func (sup *Supervisor) adopt(to *manifest.Manifest, kept map[string]bool) (gone 
 		case kept[name]:
 			add(s)
 		default:
+			gone = append(gone, name)
 			s.retire()
 			sup.gone = append(sup.gone, s)
-			gone = append(gone, name)
 		}
 	}
 	sup.gone = slices.DeleteFunc(sup.gone, func(s *service) bool { return !s.flowing() })

@@ -36,8 +36,9 @@ type Change struct {
 // Change starts, stops or restarts services: those of the names given, of which
 // that of a service with replicas stands for all of them. They are started in
 // the order of the start-up list, after those that they need, and stopped in the
-// reverse. With wait it returns when all are ready, or stopped; else when that
-// is under way. It goes on when ctx ends, which ends only the wait.
+// reverse. With wait it returns when all are ready, or stopped. Else it returns
+// at once, and tells of those that change the state they come to next. It goes on
+// when ctx ends, which ends only the wait.
 //
 // In the time in which a snapshot holds a service it is changed after that; when
 // the image is quitting, not at all ([ErrQuitting]).
@@ -57,12 +58,11 @@ func (sup *Supervisor) Change(ctx context.Context, action string, names []string
 	if !sup.background(func() { defer close(finished); c.run(sup.ctx) }) {
 		return nil, ErrClosed
 	}
-	under := finished
 	if !wait {
-		under = c.underWay(finished)
+		return c.result(), nil
 	}
 	select {
-	case <-under:
+	case <-finished:
 		return c.result(), nil
 	case <-ctx.Done():
 		return c.result(), ctx.Err()
@@ -147,19 +147,23 @@ type changing struct {
 
 	mu      sync.Mutex // guards all below
 	changes map[*service]*Change
+	done    map[*service]bool
 }
 
 func newChanging(sup *Supervisor, action string, meant map[string]bool) *changing {
-	c := &changing{action: action, meant: meant, changes: map[*service]*Change{}}
+	c := &changing{action: action, meant: meant, changes: map[*service]*Change{}, done: map[*service]bool{}}
 	all := sup.ordered()
 	wanted := meant
 	if action != ActionStop {
 		wanted = withNeeds(sup, meant)
 	}
 	for _, s := range all {
-		if name := s.spec().Name; wanted[name] {
-			c.list = append(c.list, s)
+		name := s.spec().Name
+		if !wanted[name] || !meant[name] && s.isReady() {
+			continue
 		}
+		c.list = append(c.list, s)
+		c.changes[s] = &Change{Name: name, Changed: c.isChange(s)}
 	}
 	return c
 }
@@ -193,117 +197,113 @@ func (c *changing) run(ctx context.Context) {
 	}
 }
 
-// underWay is closed when each of the services that need not wait for others has
-// begun to change, or cannot yet.
-func (c *changing) underWay(finished <-chan struct{}) chan struct{} {
-	// A first form: the state is told as it is.
-	under := make(chan struct{})
-	close(under)
-	return under
+// isChange says that the action changes something of a service.
+func (c *changing) isChange(s *service) bool {
+	switch {
+	case c.action == ActionStop:
+		return !s.isStopped()
+	case c.action == ActionRestart && c.meant[s.spec().Name]:
+		return true
+	}
+	return !s.isLive()
 }
 
 // start starts a service that is meant, or that one that is meant needs.
 func (c *changing) start(ctx context.Context, s *service) {
-	if !c.meant[s.spec().Name] && s.isReady() {
-		return
-	}
-	changed := !s.isLive()
-	c.note(s, changed, nil)
 	err := c.lostNeed(s)
 	if err == nil {
 		err = s.startForUser(ctx)
 	}
-	if err != nil {
-		c.note(s, changed, fmt.Errorf("cannot start service %q: %w", s.spec().Name, err))
-	}
+	c.end(s, err)
 }
+
+func (c *changing) stop(ctx context.Context, s *service) { c.end(s, s.stopForUser(ctx)) }
 
 // lostNeed is the error of a service one of whose needed ones failed to start.
 func (c *changing) lostNeed(s *service) error {
 	for _, n := range s.needed() {
-		c.mu.Lock()
-		change := c.changes[n]
-		c.mu.Unlock()
-		if change != nil && change.Err != nil {
-			return &NeedError{change.Name, "failed: " + firstLine(change.Err), change.Err}
+		if err := c.failure(n); err != nil {
+			return &NeedError{n.spec().Name, "failed: " + firstLine(err), err}
 		}
 	}
 	return nil
-}
-
-func (c *changing) stop(ctx context.Context, s *service) {
-	changed := !s.isStopped()
-	c.note(s, changed, nil)
-	if err := s.stopForUser(ctx); err != nil {
-		c.note(s, changed, fmt.Errorf("cannot stop service %q: %w", s.spec().Name, err))
-	}
 }
 
 // restart stops those that are meant and starts them again. One that is being
 // restarted already is not restarted twice: a request that is made again, as
 // after a freeze, does no harm.
 func (c *changing) restart(ctx context.Context) {
-	var mine []*service
-	var others []<-chan struct{}
+	var stopped []*service
+	others := map[*service]<-chan struct{}{}
 	for _, s := range c.list {
 		if !c.meant[s.spec().Name] {
 			continue
 		}
 		done, first := s.beginRestart()
-		c.note(s, true, nil)
 		if !first {
-			others = append(others, done)
+			others[s] = done
 			continue
 		}
 		defer s.endRestart()
-		mine = append(mine, s)
+		stopped = append(stopped, s)
 	}
-	inReverse(mine, func(s *service) { c.stop(ctx, s) })
-	inOrder(c.list, func(s *service) {
-		if c.meant[s.spec().Name] && !slices.Contains(mine, s) || c.failed(s) {
-			return
+	inReverse(stopped, func(s *service) {
+		if err := s.stopForUser(ctx); err != nil {
+			c.end(s, err)
 		}
-		c.start(ctx, s)
 	})
-	for _, done := range others {
+	inOrder(c.list, func(s *service) {
+		if others[s] == nil && c.failure(s) == nil {
+			c.start(ctx, s)
+		}
+	})
+	for s, done := range others {
 		<-done
+		c.end(s, nil)
 	}
 }
 
-func (c *changing) note(s *service, changed bool, err error) {
+// end takes note that the service is done with.
+func (c *changing) end(s *service, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	one := c.changes[s]
-	if one == nil {
-		one = &Change{Name: s.spec().Name}
-		c.changes[s] = one
+	c.done[s] = true
+	if err != nil {
+		c.changes[s].Err = fmt.Errorf("cannot %s service %q: %w", c.action, s.spec().Name, err)
 	}
-	one.Changed = one.Changed || changed
-	one.Err = err
 }
 
-func (c *changing) failed(s *service) bool {
+func (c *changing) failure(s *service) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.changes[s] != nil && c.changes[s].Err != nil
+	if change := c.changes[s]; change != nil {
+		return change.Err
+	}
+	return nil
 }
 
 // result is how things are now, in start-up order.
 func (c *changing) result() []Change {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	var list []Change
+	list := make([]Change, 0, len(c.list))
 	for _, s := range c.list {
-		one := Change{Name: s.spec().Name}
-		if noted := c.changes[s]; noted != nil {
-			one = *noted
-		} else if !c.meant[one.Name] {
-			continue // needed, and there
-		}
+		one := *c.changes[s]
 		one.State, one.Survivors = s.stateNow()
+		if one.Changed && !c.done[s] {
+			one.State = c.next()
+		}
 		list = append(list, one)
 	}
 	return list
+}
+
+// next is the state that a service comes to first.
+func (c *changing) next() State {
+	if c.action == ActionStart {
+		return Starting
+	}
+	return Stopping
 }
 
 // Start has a service running and ready.

@@ -43,6 +43,9 @@ func (s *service) retire() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.stopTimerLocked()
+	if len(s.survivors) == 0 {
+		s.sup.tracker.drop(s.unit)
+	}
 }
 
 // runs are the instances whose output may not have ended.

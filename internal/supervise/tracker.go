@@ -151,6 +151,19 @@ func (t *tracker) unit(env, name string) *unit {
 	return u
 }
 
+// drop forgets a unit that is gone for good.
+func (t *tracker) drop(u *unit) {
+	t.forget(u)
+	t.mu.Lock()
+	if t.units[u.key] == u && len(u.sids) == 0 {
+		delete(t.units, u.key)
+		delete(t.byMark, u.mark)
+	}
+	group := u.group
+	t.mu.Unlock()
+	_ = group.Remove() // or it goes with the tree
+}
+
 // place is the control group that a program of a unit is started in, nil for
 // none, and its mark.
 func (t *tracker) place(u *unit) (*cgroup.Group, uint64) {
