@@ -25,7 +25,7 @@ const (
 // Main is init. It does not return while the image lives.
 func Main(args []string) int {
 	if len(args) == 2 && args[0] == stay {
-		return live(args[1])
+		return inhabit(args[1])
 	}
 	// What goes wrong from here on is said on the standard error of the
 	// monitor's making, which is let go of only by the exec that succeeds.

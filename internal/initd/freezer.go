@@ -28,7 +28,7 @@ func (f freezer) Freeze(ctx context.Context) (booting bool, err error) {
 	case link.Continuing:
 		return false, nil
 	case link.Booting:
-		return true, nil
+		return true, f.in.services.Regroup(f.in.groups())
 	case link.Failed:
 		return false, g.Error
 	case link.Adopted:

@@ -56,8 +56,8 @@ type Init struct {
 	snapshots  []tally
 }
 
-// live is init from the moment on at which nothing of it is outside.
-func live(dir string) int {
+// inhabit is init from the moment on at which nothing of it is outside.
+func inhabit(dir string) int {
 	in, err := arrive(dir)
 	if err != nil {
 		return 1 // nobody to tell: the monitor sees that init is gone
@@ -137,6 +137,7 @@ func (in *Init) superviseServices(m *manifest.Manifest) (err error) {
 		Env:      in.environment(),
 		Hot:      func() bool { return in.spec.Hot },
 		Run:      in.place.Dir,
+		Groups:   in.groups(),
 		OnEvent:  in.onEvent(),
 
 		EndWithUs: in.foreground != nil,
