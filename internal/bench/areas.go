@@ -19,6 +19,7 @@ func Areas(p Programs) []Area {
 		goBenchmarks("lifetime", "./session", nil),
 		supervision(p),
 		besidePeers(p),
+		orphans(p),
 		images(p),
 	}
 }

@@ -31,6 +31,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/seancehq/seance/internal/linux/storm"
 )
 
 // Exit statuses of a program that could not be run, as shells have them.
@@ -78,7 +80,7 @@ func Run(o Options) (status int, err error) {
 	}
 	c := &child{group: o.Group, first: first, tty: openTerminal()}
 	signals := catch() // before the start: none is lost
-	leaveSIGCHLD()
+	storm.Hush()       // for good: who waits for a child is woken up by its end itself
 	if c.pid, err = start(path, o.Args, first); err != nil {
 		return 0, err
 	}
@@ -165,11 +167,10 @@ func (c *child) resume() {
 
 // wait reaps until the program has ended, and returns its exit status.
 func (c *child) wait() int {
-	for orphans := (storm{}); ; {
+	for gauge := storm.NewGauge(time.Now()); ; {
 		peek()
-		orphans.ride()
-		status, stopped, n := c.collect()
-		orphans.reaped(n, time.Now())
+		storm.Sleep(gauge.Wait(time.Now()))
+		status, stopped := c.collect()
 		switch {
 		case c.ended:
 			return exitStatus(status)
@@ -185,43 +186,9 @@ func peek() {
 	}
 }
 
-// While orphans end so fast, waking up for each of them costs more than to reap
-// it: they are reaped from time to time instead.
-const (
-	stormGap   = time.Millisecond // between wake-ups
-	stormCount = 32               // of these in a row
-	stormPause = 4 * time.Millisecond
-	stormLeast = 8 // in a pause, or it is over
-)
-
-// storm finds out when orphans end fast.
-type storm struct {
-	rages bool
-	near  int // wake-ups that followed each other closely
-	last  time.Time
-}
-
-// ride waits, in a storm.
-func (s *storm) ride() {
-	if s.rages {
-		pause := unix.NsecToTimespec(int64(stormPause))
-		_ = unix.Nanosleep(&pause, nil) // sooner does no harm
-	}
-}
-
-// reaped takes note of how many have ended.
-func (s *storm) reaped(n int, now time.Time) {
-	if now.Sub(s.last) > stormGap {
-		s.near = 0
-	}
-	s.last = now
-	s.near++
-	s.rages = s.rages && n >= stormLeast || s.near >= stormCount
-}
-
-// collect reaps all that have ended, n of them. It says how the program ended
-// if it was one of them, and by which signal it was stopped if it was.
-func (c *child) collect() (status syscall.WaitStatus, stopped syscall.Signal, n int) {
+// collect reaps all that have ended. It says how the program ended if it was one
+// of them, and by which signal it was stopped if it was.
+func (c *child) collect() (status syscall.WaitStatus, stopped syscall.Signal) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for {
@@ -230,13 +197,12 @@ func (c *child) collect() (status syscall.WaitStatus, stopped syscall.Signal, n 
 		switch {
 		case err == syscall.EINTR:
 		case err != nil || pid == 0:
-			return status, stopped, n
+			return status, stopped
 		case s.Stopped():
 			if pid == c.pid {
 				stopped = s.StopSignal()
 			}
 		default:
-			n++
 			if pid == c.pid {
 				status, c.ended = s, true
 			}

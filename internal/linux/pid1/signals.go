@@ -4,7 +4,6 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
-	"unsafe"
 )
 
 // catch catches every signal that can be passed on. Those that were ignored
@@ -32,15 +31,6 @@ func passedOn(sig syscall.Signal) bool {
 		return false
 	}
 	return true
-}
-
-// leaveSIGCHLD gives SIGCHLD its default disposition, which Go's runtime has
-// replaced: nothing is woken up for it. Who waits for a child is woken up by its
-// end itself.
-func leaveSIGCHLD() {
-	var action [64]byte // a struct sigaction of zeroes, of whatever size: SIG_DFL is 0
-	const maskSize = 8
-	_, _, _ = syscall.RawSyscall6(syscall.SYS_RT_SIGACTION, uintptr(syscall.SIGCHLD), uintptr(unsafe.Pointer(&action)), 0, maskSize, 0, 0)
 }
 
 // forward passes signals on, for as long as the process lives.

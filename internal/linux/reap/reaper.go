@@ -35,6 +35,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/seancehq/seance/internal/linux/storm"
 )
 
 // ErrClosed is returned by a Reaper that has been closed.
@@ -157,11 +159,11 @@ func (r *Reaper) OnOrphan(fn func()) (cancel func()) {
 
 func (r *Reaper) loop() {
 	defer close(r.ended)
-	for s := newStorm(time.Now()); ; {
+	for gauge := storm.NewGauge(time.Now()); ; {
 		// Children may have ended before the signal was asked for: collect first.
 		for r.collect() == batch {
 		}
-		if s.rages(time.Now()) {
+		if gauge.Wait(time.Now()) > 0 {
 			r.ride()
 			continue
 		}
@@ -185,22 +187,20 @@ func (r *Reaper) wakeLocked() {
 // ride collects from time to time, without signals, until nothing has ended for
 // a while or the Reaper is closed.
 func (r *Reaper) ride() {
-	signal.Stop(r.signals)
-	defer signal.Notify(r.signals, syscall.SIGCHLD)
-	pace := newPace()
-	timer := time.NewTimer(pace.pause)
-	defer timer.Stop()
-	for !pace.over() {
+	defer storm.Hush()()
+	pace := storm.NewPace()
+	for !pace.Over() {
+		storm.Sleep(pace.Pause())
 		select {
-		case <-timer.C:
 		case <-r.quit:
 			return
+		default:
 		}
 		total := r.collect()
 		for n := total; n == batch; total += n {
 			n = r.collect()
 		}
-		timer.Reset(pace.next(total))
+		pace.Looked(total)
 	}
 }
 

@@ -16,6 +16,13 @@ import (
 )
 
 func main() {
+	if len(os.Args) == 4 && os.Args[1] == bench.OrphansCommand {
+		if err := bench.MakeOrphans(os.Args[2:]); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	var o options
 	flag.IntVar(&o.runs, "runs", 5, "how often each figure is measured: the `NUMBER` of runs whose median is shown")
 	flag.StringVar(&o.json, "json", "", "the `FILE` that gets the figures as JSON")
