@@ -44,6 +44,10 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
+// atOnce has a program that was built with the race detector end at once, and
+// not a second after that.
+const atOnce = "GORACE=atexit_sleep_ms=0"
+
 // act is the programs that tests run and no machine is sure to have.
 func act(name string) {
 	switch name {
@@ -103,7 +107,7 @@ func act(name string) {
 // again starts this binary as another actor in a session of its own, with
 // nothing else in its environment if bare.
 func again(part string, bare bool) {
-	env := []string{actor + "=" + part, "SUPERVISE_TEST_PIDFILE=" + os.Getenv("SUPERVISE_TEST_PIDFILE")}
+	env := []string{actor + "=" + part, "SUPERVISE_TEST_PIDFILE=" + os.Getenv("SUPERVISE_TEST_PIDFILE"), atOnce}
 	for _, entry := range os.Environ() {
 		if !bare && !strings.HasPrefix(entry, actor+"=") {
 			env = append(env, entry)
@@ -266,7 +270,7 @@ func service(name, script string) manifest.Service {
 func actorService(name, part string, env ...string) manifest.Service {
 	s := service(name, "")
 	s.Command = []string{"/proc/self/exe"}
-	s.Env = map[string]string{actor: part}
+	s.Env = map[string]string{actor: part, "GORACE": "atexit_sleep_ms=0"}
 	for pair := range slices.Chunk(env, 2) {
 		s.Env[pair[0]] = pair[1]
 	}
