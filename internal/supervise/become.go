@@ -52,7 +52,23 @@ func (sup *Supervisor) become(m *session.Manager, to *manifest.Manifest, kept ma
 
 // adopt makes the services those of a manifest, and gives the names of those
 // that are gone. A service that stays is the same one, with what is new.
-func (sup *Supervisor) adopt(to *manifest.Manifest, kept map[string]bool) (gone []string) {
+func (sup *Supervisor) adopt(to *manifest.Manifest, kept map[string]bool) (names []string) {
+	gone := sup.exchange(to, kept)
+	for _, s := range gone {
+		names = append(names, s.spec().Name)
+		s.retire(sup.ctx)
+	}
+	sup.mu.Lock()
+	all := append(sup.gone, gone...) // a reload alone changes it
+	sup.mu.Unlock()
+	flowing := slices.DeleteFunc(slices.Clone(all), func(s *service) bool { return !s.flowing() })
+	sup.mu.Lock()
+	sup.gone = flowing
+	sup.mu.Unlock()
+	return names
+}
+
+func (sup *Supervisor) exchange(to *manifest.Manifest, kept map[string]bool) (gone []*service) {
 	sup.mu.Lock()
 	defer sup.mu.Unlock()
 	var services []*service
@@ -77,12 +93,9 @@ func (sup *Supervisor) adopt(to *manifest.Manifest, kept map[string]bool) (gone 
 		case kept[name]:
 			add(s)
 		default:
-			gone = append(gone, name)
-			s.retire()
-			sup.gone = append(sup.gone, s)
+			gone = append(gone, s)
 		}
 	}
-	sup.gone = slices.DeleteFunc(sup.gone, func(s *service) bool { return !s.flowing() })
 	sup.services, sup.byName, sup.manifest = services, byName, to
 	return gone
 }

@@ -37,13 +37,18 @@ func (s *service) isOutdated() bool {
 	return launched != nil && slices.ContainsFunc(changedKeys(entry{service: launched}, entry{service: s.spec()}), needsRestart)
 }
 
-// retire is for a service that a reload has stopped and removed.
-func (s *service) retire() {
+// retire is for a service that a reload has stopped and removed. Who had begun
+// to start it before that was known has done so in vain.
+func (s *service) retire(ctx context.Context) {
 	s.hold.retire()
+	if err := s.stop(ctx); err != nil {
+		s.sup.note(s.spec().Name, "it was removed, and cannot be stopped: %v", err)
+	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.stopTimerLocked()
-	if len(s.survivors) == 0 {
+	left := len(s.survivors) > 0 || s.state != Stopped
+	s.mu.Unlock()
+	if !left {
 		s.sup.tracker.drop(s.unit)
 	}
 }

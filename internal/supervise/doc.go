@@ -18,11 +18,20 @@
 // revived one. What a service was doing, it does again after a start-up, no
 // more: one that had ended by itself, or was stopped by the user, stays so.
 //
-// Stopped means that no process of the service exists any more. Which processes
-// are a service's is told by descent, by Unix session, and by the variables
-// SEANCE_SERVICE and SEANCE_INSTANCE that each inherits in its environment; see
-// tracker. A process that escaped from all three is nobody's, and ended by
+// Stopped means that no process of the service exists any more, but for what a
+// detached one may leave behind. Which processes are a service's is told by
+// descent, by control group, by a mark that each inherits, by Unix session, and
+// by the variables SEANCE_SERVICE and SEANCE_INSTANCE in its environment; see
+// tracker. A process that escaped from all of these is nobody's, and ended by
 // [Supervisor.StopAll].
+//
+// # Changes
+//
+// [Supervisor.Change] starts, stops and restarts services as a user asks, in the
+// order of the lists; [Supervisor.Reload] makes the Supervisor one of another
+// manifest. Both go on when their caller gives up: he only waits no longer. They
+// wait for a snapshot that holds the service, from its Shutdown to its Startup;
+// a snapshot waits for neither.
 //
 // Decisions are functions of plain values (policy.go); what has an effect asks
 // them.
@@ -31,6 +40,7 @@
 //
 // service.op is held by whoever starts or stops the service, for as long as it
 // takes; it is a semaphore, so waiting for it can be given up. Outermost first:
-// service.op, gate.run, then one of service.mu, gate.mu, tracker.mu; and
-// Supervisor.mu, hook.mu. Events are told with service.op held at most.
+// service.op, gate.run, then one of service.mu, gate.mu, hold.mu, and below each
+// Supervisor.mu, below that hook.mu, tracker.mu or holds.mu. Events are told with
+// service.op held at most.
 package supervise
