@@ -2,6 +2,7 @@ package initd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -183,6 +184,7 @@ func (in *Init) boot() {
 		in.end()
 		os.Exit(0)
 	}
+	err = errors.Join(err, in.services.Settle(in.booting))
 	in.started(result, err)
 	in.noteUp("running", err)
 	in.link.Send(in.booted())

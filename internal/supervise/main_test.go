@@ -137,6 +137,7 @@ type rig struct {
 	t      testing.TB
 	reaper *reap.Reaper
 	logs   *logfile.Set
+	run    string // folder for sockets
 	hot    bool
 
 	mu     sync.Mutex
@@ -155,12 +156,12 @@ func newRigIn(t testing.TB, groups *cgroup.Tree, m manifest.Manifest) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := &rig{t: t, reaper: reaper, logs: logfile.NewSet(t.TempDir(), logfile.Options{})}
+	g := &rig{t: t, reaper: reaper, logs: logfile.NewSet(t.TempDir(), logfile.Options{}), run: t.TempDir()}
 	if err := g.logs.Open(); err != nil {
 		t.Fatal(err)
 	}
 	g.Supervisor, err = supervise.New(supervise.Config{
-		Manifest: &m, Reaper: reaper, Logs: g.logs, Env: os.Environ(), Groups: groups,
+		Manifest: &m, Reaper: reaper, Logs: g.logs, Env: os.Environ(), Groups: groups, Run: g.run,
 		Hot:     func() bool { return g.hot },
 		OnEvent: g.observe,
 	})
