@@ -9,9 +9,8 @@ import (
 )
 
 // reapSpec is what a program of the service's is started with, but for its
-// files: its own program, and the commands that are run as it is. marks are
-// further variables.
-func (s *service) reapSpec(spec *manifest.Service, n int, args []string, marks ...string) (reap.Spec, error) {
+// files: its own program, and the commands that are run as it is.
+func (s *service) reapSpec(spec *manifest.Service, n int, args []string) (reap.Spec, error) {
 	who, err := identify(spec.User, spec.Group)
 	if err != nil {
 		return reap.Spec{}, err
@@ -23,7 +22,7 @@ func (s *service) reapSpec(spec *manifest.Service, n int, args []string, marks .
 	start := reap.Spec{
 		Args:       args,
 		Dir:        spec.Workdir,
-		Env:        environment(s.sup.env, who.env, spec.Env, append(serviceMarks(spec, n), marks...)...),
+		Env:        environment(s.sup.env, who.env, spec.Env, serviceMarks(spec, n)...),
 		Credential: who.credential,
 		Umask:      spec.Umask,
 		Nice:       spec.Nice,

@@ -1,6 +1,7 @@
 package supervise
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -33,6 +34,12 @@ func (s *service) watch(spec *manifest.Service, in *instance) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.unwatchLocked()
+	if nt := in.notify; nt != nil && h.watchdog() {
+		h.interval = cmp.Or(nt.interval, h.interval)
+		if nt.triggered {
+			h.interval = 0 // over already
+		}
+	}
 	if s.inst != in || !s.state.live() {
 		return
 	}
@@ -75,6 +82,9 @@ func (s *service) rewatch() {
 // spokeUp has the watchdog wait afresh: the program has spoken up.
 func (s *service) spokeUp(in *instance, interval time.Duration) {
 	s.mu.Lock()
+	if interval > 0 {
+		in.notify.interval = interval // for the watch, if it has not begun
+	}
 	h := s.health
 	if h == nil || h.in.n != in.n || !h.watchdog() {
 		s.mu.Unlock()
@@ -88,14 +98,17 @@ func (s *service) spokeUp(in *instance, interval time.Duration) {
 	s.healthy(h)
 }
 
+var errTriggered = errors.New("it has said WATCHDOG=trigger")
+
 // triggered deals with a program that asks for what becomes of one that has not
 // spoken up.
 func (s *service) triggered(in *instance) {
 	s.mu.Lock()
+	in.notify.triggered = true // for the watch, if it has not begun
 	h := s.health
 	s.mu.Unlock()
 	if h != nil && h.in.n == in.n && h.watchdog() {
-		s.unhealthy(h, errors.New("it has said WATCHDOG=trigger"))
+		s.unhealthy(h, errTriggered)
 	}
 }
 
@@ -106,9 +119,12 @@ func (s *service) examine(h *health) {
 		// time when the gate opens.
 		if s.gate.isOpen() {
 			s.mu.Lock()
-			interval := h.interval
+			why := fmt.Errorf("it has not said WATCHDOG=1 for %v", h.interval)
+			if h.in.notify != nil && h.in.notify.triggered {
+				why = errTriggered
+			}
 			s.mu.Unlock()
-			s.unhealthy(h, fmt.Errorf("it has not said WATCHDOG=1 for %v", interval))
+			s.unhealthy(h, why)
 		}
 		return
 	}

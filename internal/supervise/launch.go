@@ -42,18 +42,15 @@ func (s *service) nextInstance() (n int) {
 }
 
 func (s *service) spawn(spec *manifest.Service, n int, match *logMatch) (*instance, error) {
-	nt, err := s.newNotifier(spec, n)
+	start, err := s.reapSpec(spec, n, spec.Command)
 	if err != nil {
 		return nil, err
 	}
-	start, err := s.reapSpec(spec, n, spec.Command, nt.marks(spec)...)
-	if err == nil {
-		err = nt.open(start.Credential)
-	}
+	nt, err := s.newNotifier(spec, n, start.Credential)
 	if err != nil {
-		nt.close()
 		return nil, err
 	}
+	start.Env = append(nt.marks(spec), start.Env...) // of two of a name, the first counts
 	start.Terminal = spec.Terminal
 	p := program{
 		start:  start,

@@ -156,7 +156,7 @@ func newRigIn(t testing.TB, groups *cgroup.Tree, m manifest.Manifest) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := &rig{t: t, reaper: reaper, logs: logfile.NewSet(t.TempDir(), logfile.Options{}), run: t.TempDir()}
+	g := &rig{t: t, reaper: reaper, logs: logfile.NewSet(t.TempDir(), logfile.Options{}), run: runDir(t)}
 	if err := g.logs.Open(); err != nil {
 		t.Fatal(err)
 	}
@@ -311,4 +311,16 @@ func (g *rig) told(name string) (events []supervise.Event) {
 		}
 	}
 	return events
+}
+
+// runDir is a folder as the one for sockets in an image: private, in others that
+// everybody can pass.
+func runDir(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "supervise-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
 }

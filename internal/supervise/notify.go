@@ -36,8 +36,10 @@ type notifier struct {
 	// Guarded by service.mu.
 	limit     *limit // of the readiness that is waited for
 	reloading bool
-	refused   bool // the log tells of a message that was not heeded
-	mainPID   int  // what is the main process once the program has ended, 0: nothing
+	refused   bool          // the log tells of a message that was not heeded
+	triggered bool          // WATCHDOG=trigger came before the service was up
+	interval  time.Duration // of its watchdog, if it has asked for another, or 0
+	mainPID   int           // what is the main process once the program has ended, 0: nothing
 }
 
 // wantsNotifier says that a service is told of a socket.
@@ -49,12 +51,13 @@ func wantsNotifier(spec *manifest.Service) bool {
 const maxSocketPath = 107
 
 // newNotifier makes the socket of an instance, nil for a service that needs
-// none. Nothing is read from it before listen.
-func (s *service) newNotifier(spec *manifest.Service, n int) (*notifier, error) {
+// none. as is what its program runs as. Nothing is read from it before listen.
+func (s *service) newNotifier(spec *manifest.Service, n int, as *syscall.Credential) (*notifier, error) {
 	if !wantsNotifier(spec) {
 		return nil, nil
 	}
-	dir, err := s.sup.socketDir()
+	other := as != nil && int(as.Uid) != os.Geteuid()
+	dir, err := s.sup.socketDir(other)
 	if err != nil {
 		return nil, fmt.Errorf("cannot make its NOTIFY_SOCKET: %w", err)
 	}
@@ -67,9 +70,13 @@ func (s *service) newNotifier(spec *manifest.Service, n int) (*notifier, error) 
 		return nil, fmt.Errorf("cannot make its NOTIFY_SOCKET %s: %w", path, err)
 	}
 	nt := &notifier{s: s, n: n, path: path, file: os.NewFile(uintptr(fd), path), ready: make(chan struct{})}
-	if nt.raw, err = nt.file.SyscallConn(); err != nil {
+	nt.raw, err = nt.file.SyscallConn()
+	if err == nil && other {
+		err = os.Chown(path, int(as.Uid), -1)
+	}
+	if err != nil {
 		nt.close()
-		return nil, err
+		return nil, fmt.Errorf("cannot make its NOTIFY_SOCKET: %w", err)
 	}
 	return nt, nil
 }
@@ -90,25 +97,6 @@ func bindDatagrams(path string) (fd int, err error) {
 		return -1, err
 	}
 	return fd, nil
-}
-
-// open lets a program that runs as another user reach the socket.
-func (nt *notifier) open(as *syscall.Credential) error {
-	if nt == nil || as == nil || int(as.Uid) == os.Geteuid() {
-		return nil
-	}
-	dir := filepath.Dir(nt.path)
-	info, err := os.Stat(dir)
-	if err == nil && info.Mode()&0o001 == 0 {
-		err = os.Chmod(dir, info.Mode().Perm()|0o011) // to be passed, not to be listed
-	}
-	if err == nil {
-		err = os.Chown(nt.path, int(as.Uid), -1)
-	}
-	if err != nil {
-		return fmt.Errorf("cannot let its user reach its NOTIFY_SOCKET: %w", err)
-	}
-	return nil
 }
 
 // marks are the variables that tell a program of the socket.
@@ -207,27 +195,57 @@ func (nt *notifier) close() {
 	}
 }
 
-// socketDir is where the sockets are.
-func (sup *Supervisor) socketDir() (string, error) {
+// socketDir is where the sockets are: a folder that others can pass too, if that
+// is wanted.
+func (sup *Supervisor) socketDir(others bool) (string, error) {
 	sup.mu.Lock()
 	defer sup.mu.Unlock()
-	if sup.run != "" {
-		return sup.run, nil
+	switch {
+	case sup.run == "" || others && !passable(filepath.Dir(sup.run)):
+		if sup.ownRun == "" {
+			dir, err := os.MkdirTemp("", "seance-")
+			if err != nil {
+				return "", err
+			}
+			sup.ownRun = dir
+		}
+		return sup.ownRun, letPass(sup.ownRun, others)
+	default:
+		return sup.run, letPass(sup.run, others)
 	}
-	dir, err := os.MkdirTemp("", "seance-")
-	if err != nil {
-		return "", err
-	}
-	sup.run, sup.ownRun = dir, true
-	return dir, nil
 }
 
-// removeSocketDir removes the folder if it was made for this.
+// letPass lets everybody pass a folder, and not list it.
+func letPass(dir string, others bool) error {
+	if !others {
+		return nil
+	}
+	info, err := os.Stat(dir)
+	if err != nil || info.Mode()&0o001 != 0 {
+		return err
+	}
+	return os.Chmod(dir, info.Mode().Perm()|0o011)
+}
+
+// passable says that everybody can pass a folder, and those it is in.
+func passable(dir string) bool {
+	for ; ; dir = filepath.Dir(dir) {
+		info, err := os.Stat(dir)
+		if err != nil || info.Mode()&0o001 == 0 {
+			return false
+		}
+		if dir == filepath.Dir(dir) {
+			return true
+		}
+	}
+}
+
+// removeSocketDir removes the folder that was made for sockets.
 func (sup *Supervisor) removeSocketDir() {
 	sup.mu.Lock()
 	defer sup.mu.Unlock()
-	if sup.ownRun {
-		_ = os.RemoveAll(sup.run)
+	if sup.ownRun != "" {
+		_ = os.RemoveAll(sup.ownRun)
 	}
 }
 

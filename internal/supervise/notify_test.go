@@ -263,6 +263,25 @@ s.sendto(b"READY=1", os.environ["NOTIFY_SOCKET"])
 time.sleep(600)'`)
 	s.User = "daemon"
 	s.Ready = &manifest.Ready{Notify: true, Timeout: patient}
-	g := newRig(t, services(s))
-	g.start("db")
+	t.Run("in a folder that others may pass", func(t *testing.T) {
+		g := newRig(t, services(s))
+		g.start("db")
+	})
+	t.Run("in a private one", func(t *testing.T) {
+		g := newRig(t, services(s))
+		sup, err := supervise.New(supervise.Config{
+			Manifest: &manifest.Manifest{Services: []manifest.Service{s}}, Reaper: g.reaper, Logs: g.logs, Env: os.Environ(),
+			Run: t.TempDir(), // in a folder that only we may pass
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer sup.Close()
+		if err := sup.Start(limit(t), "db"); err != nil {
+			t.Error(err)
+		}
+		if err := sup.StopAll(limit(t)); err != nil {
+			t.Error(err)
+		}
+	})
 }

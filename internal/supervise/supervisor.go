@@ -81,6 +81,7 @@ type Supervisor struct {
 	dev     string
 	withUs  bool // see Config.EndWithUs
 	onEvent func(Event)
+	run     string        // the folder for sockets, or ""
 	sockets atomic.Uint64 // that were made for services to speak up
 	notices notices
 	held    holds
@@ -100,8 +101,7 @@ type Supervisor struct {
 	gone     []*service // removed, whose output others hold open
 	former   []*hook    // the same of hooks, or replaced
 	closed   bool       // no more goroutines
-	run      string     // the folder of those sockets, "" before there is one
-	ownRun   bool       // it was made for them
+	ownRun   string     // the folder that was made for those sockets, or ""
 }
 
 // New makes a Supervisor. Nothing is started.
