@@ -25,6 +25,15 @@
 // tracker. A process that escaped from all of these is nobody's, and ended by
 // [Supervisor.StopAll].
 //
+// Services of one rank may need each other. Those that are needed are ready
+// before the others are started, and stopped after them, whether the session
+// manager calls the handlers of a rank at once or one by one: who needs a service
+// that the start-up list has not come to has it started, and the two share the
+// start (needs.go). No handler waits for a call that may never come.
+//
+// One that is up may be watched (health.go), by probes that wait while the image
+// is frozen, or by its own messages (notify.go).
+//
 // # Changes
 //
 // [Supervisor.Change] starts, stops and restarts services as a user asks, in the
@@ -40,7 +49,7 @@
 //
 // service.op is held by whoever starts or stops the service, for as long as it
 // takes; it is a semaphore, so waiting for it can be given up. Outermost first:
-// service.op, gate.run, then one of service.mu, gate.mu, hold.mu, and below each
+// service.op, notifier.mu, then one of service.mu, gate.mu, hold.mu, and below each
 // Supervisor.mu, below that hook.mu, tracker.mu or holds.mu. Events are told with
 // service.op held at most.
 package supervise
