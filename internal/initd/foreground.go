@@ -3,6 +3,7 @@ package initd
 import (
 	"context"
 	"fmt"
+	"math"
 	"os"
 	"runtime/debug"
 	"sync"
@@ -94,6 +95,7 @@ func (f Foreground) Run(signals <-chan os.Signal) (status int, err error) {
 		written:    make(chan struct{}),
 		cleared:    make(chan struct{}),
 	}
+	hurryUp()
 	if r.Manifest, err = r.selected(r.Manifest); err != nil {
 		return 0, err
 	}
@@ -131,18 +133,11 @@ func (r *foreground) build() error {
 	return nil
 }
 
-// memory is how much may be garbage, in percent of what is not, once all runs.
-const memory = 50
-
 // boot runs the start-up list for the first time.
 func (r *foreground) boot() {
-	// While it grows there is little garbage: collecting it would cost as much
-	// again as the start itself.
-	debug.SetGCPercent(400)
 	in := r.in
 	in.note("booting", "")
 	result, err := in.manager.Boot(in.booting)
-	debug.SetGCPercent(memory)
 	if !result.Running {
 		r.finish(result, err)
 		return
@@ -156,8 +151,22 @@ func (r *foreground) boot() {
 	r.look()
 }
 
+// Garbage is no more than this many percent of what is not, once all runs.
+const garbage = 50
+
+// hurryUp has no garbage collected before rest is called. While an image starts
+// there is little, and to look for it takes as much as the start itself. There
+// is a limit to it all the same.
+func hurryUp() {
+	const limit = 256 << 20
+	debug.SetMemoryLimit(limit)
+	debug.SetGCPercent(-1)
+}
+
 // rest gives back the memory that the start took.
 func rest() {
+	debug.SetGCPercent(garbage)
+	debug.SetMemoryLimit(math.MaxInt64)
 	debug.FreeOSMemory()
 	_ = trim.Program() // it works as well with more
 }

@@ -17,10 +17,11 @@
 //
 // # Locks
 //
-// Reaper.mu is the only lock. It is held over fork and exec, so that the exit
-// of a child cannot be collected before the child is known, and over kill(2),
-// so that a number that has been given back to the kernel is never signalled.
-// Callbacks run without it, on the reaper's own goroutine: they must not block.
+// Reaper.mu is held over fork and exec, so that the exit of a child cannot be
+// collected before the child is known, and over kill(2), so that a number that
+// has been given back to the kernel is never signalled. starter.mu and it are
+// never held together. Callbacks run without either, on the reaper's own
+// goroutine: they must not block.
 package reap
 
 import (
@@ -64,7 +65,7 @@ type Reaper struct {
 	wake    chan struct{} // has the loop collect although no child has ended
 	orphans atomic.Uint64
 	null    *os.File // for programs' descriptors
-	starter starter
+	starter *starter
 
 	mu          sync.Mutex // guards all below; see the package comment
 	closed      bool

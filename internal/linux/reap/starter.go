@@ -20,14 +20,15 @@ import (
 // copy one by one, which for the thousandth program costs as much as all the rest
 // of its start.
 type starter struct {
-	begin *sync.Once
+	begin sync.Once
 	jobs  chan job
 	quit  chan struct{}
-	wg    *sync.WaitGroup
+	ended chan struct{} // closed when no job is done any more
+	wg    sync.WaitGroup
 
-	mu    *sync.Mutex // held from the hand-over of descriptors to the end of the job
-	apart *apart      // nil: the thread's table is that of all. Changed by the thread, in a job
-	count int         // of jobs; the thread's
+	mu    sync.Mutex // guards all below, and that jobs and their descriptors go the same order
+	count int        // of jobs
+	apart *apart     // nil: the thread's table is that of all
 }
 
 // job is what to do, and the descriptors that it is about.
@@ -35,14 +36,19 @@ type job struct {
 	do   func(fds []int, err error)
 	fds  []int // their numbers on all other threads
 	null int   // open under this number on every thread
+	from *apart
 	done chan struct{}
 }
 
 // manyStarts is after how many the thread gets a table of its own.
 const manyStarts = 32
 
-func newStarter() starter {
-	return starter{begin: new(sync.Once), jobs: make(chan job), quit: make(chan struct{}), wg: new(sync.WaitGroup), mu: new(sync.Mutex)}
+// queue is how many starts may wait for the thread, so that it goes from one to
+// the next without a sleep.
+const queue = 64
+
+func newStarter() *starter {
+	return &starter{jobs: make(chan job, queue), quit: make(chan struct{}), ended: make(chan struct{})}
 }
 
 // do runs fn on the thread and returns after it, or false when the starter has
@@ -50,19 +56,46 @@ func newStarter() starter {
 func (s *starter) do(fds []int, null int, fn func(fds []int, err error)) bool {
 	s.begin.Do(func() { s.wg.Go(s.run) })
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	if s.count++; s.count == manyStarts {
+		own := job{null: null, done: make(chan struct{})}
+		own.do = func([]int, error) { s.apart = newApart(null) }
+		if !s.give(own) || !s.await(own) {
+			s.mu.Unlock()
+			return false
+		}
+	}
+	j := job{fn, fds, null, s.apart, make(chan struct{})}
 	if s.apart != nil {
 		if err := s.apart.send(fds, null); err != nil {
+			s.mu.Unlock()
 			fn(nil, err)
 			return true
 		}
 	}
-	j := job{fn, fds, null, make(chan struct{})}
+	given := s.give(j)
+	s.mu.Unlock()
+	return given && s.await(j)
+}
+
+func (s *starter) give(j job) bool {
 	select {
 	case s.jobs <- j:
-		<-j.done
 		return true
-	case <-s.quit:
+	case <-s.ended:
+		return false
+	}
+}
+
+func (s *starter) await(j job) bool {
+	select {
+	case <-j.done:
+		return true
+	case <-s.ended:
+	}
+	select {
+	case <-j.done: // it was the last one
+		return true
+	default:
 		return false
 	}
 }
@@ -89,12 +122,13 @@ func (s *starter) run() {
 // get no signal. With a table of its own it cannot do anything else: it ends with
 // this goroutine, and its children get theirs.
 func (s *starter) serve() {
+	defer close(s.ended)
 	for {
 		select {
 		case j := <-s.jobs:
 			s.serveOne(j)
 		case <-s.quit:
-			if s.apart == nil {
+			if s.apart == nil { // only this thread makes it
 				runtime.UnlockOSThread()
 			}
 			return
@@ -104,20 +138,17 @@ func (s *starter) serve() {
 
 func (s *starter) serveOne(j job) {
 	defer close(j.done)
-	if s.apart != nil {
-		fds, err := s.apart.receive(j.fds, j.null)
-		j.do(fds, err)
-		closeAll(fds, j.null)
+	if j.from == nil {
+		j.do(j.fds, nil)
 		return
 	}
-	j.do(j.fds, nil)
-	if s.count++; s.count == manyStarts {
-		s.apart = newApart(j.null)
-	}
+	fds, err := j.from.receive(j.fds, j.null)
+	j.do(fds, err)
+	closeAll(fds, j.null)
 }
 
 func (s *starter) close() {
-	s.begin.Do(func() {}) // it will not begin any more
+	s.begin.Do(func() { close(s.ended) }) // it will not begin any more
 	close(s.quit)
 	s.wg.Wait()
 	if s.apart != nil {
