@@ -2,7 +2,6 @@ package supervise
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 
 	"github.com/seancehq/seance/manifest"
@@ -19,12 +18,6 @@ func (sup *Supervisor) become(m *session.Manager, to *manifest.Manifest, kept ma
 	before := sup.Manifest()
 	goneServices := sup.adopt(to, kept)
 	sup.linkNeeds()
-	for _, s := range sup.all() {
-		if err := s.configureLog(); err != nil {
-			return fmt.Errorf("cannot keep the log of service %q: %w", s.spec().Name, err)
-		}
-		s.watchAnew()
-	}
 	goneHooks := sup.adoptHooks(to)
 	for _, s := range sup.ordered() {
 		if err := s.register(m); err != nil {

@@ -131,6 +131,7 @@ type reloading struct {
 	to       *manifest.Manifest
 	progress func(string)
 	from     roster
+	kept     map[string]bool // services that were to end and did not
 
 	mu   sync.Mutex // guards all below; held while progress is told
 	plan *Reload
@@ -157,14 +158,28 @@ func (r *reloading) run(ctx context.Context) error {
 	if err := r.sup.held.wait(ctx); err != nil {
 		return fmt.Errorf("cannot reload: %w", err)
 	}
-	if err := r.sup.become(r.manager, r.to, r.unstopped()); err != nil {
+	r.kept = r.unstopped()
+	if err := r.sup.become(r.manager, r.to, r.kept); err != nil {
 		return fmt.Errorf("cannot reload: %w", err)
 	}
+	r.update()
 	walk(r.steps(rosterOf(r.to), r.start), false)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.plan.Done = true
 	return nil
+}
+
+// update has services go by what is new and needs no start. Where that fails, as
+// when a disk is full, the step says so.
+func (r *reloading) update() {
+	for _, s := range r.sup.all() {
+		if err := s.configureLog(); err != nil {
+			spec := s.spec()
+			r.note(entry{service: spec}, fmt.Errorf("cannot keep the log of service %q: %w", spec.Name, err))
+		}
+		s.watchAnew()
+	}
 }
 
 // steps are those entries of a roster for which do gives something to do.
@@ -220,7 +235,7 @@ func (r *reloading) endHook(e entry) func(context.Context) error {
 func (r *reloading) start(e entry) func(context.Context) error {
 	planned := r.planned(e)
 	switch {
-	case planned == nil || planned.Err != nil:
+	case planned == nil || e.service != nil && r.kept[e.name()]:
 		return nil
 	case planned.Action != StepStart && planned.Action != StepRestart:
 		return nil
@@ -268,7 +283,7 @@ func (r *reloading) plannedLocked(e entry) *Step {
 func (r *reloading) note(e entry, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if s := r.plannedLocked(e); err != nil {
+	if s := r.plannedLocked(e); s != nil && err != nil {
 		s.Err = errors.Join(s.Err, err)
 	}
 }
