@@ -18,7 +18,6 @@ import (
 type pen struct {
 	dir string
 	cmd *exec.Cmd
-	out *os.File
 }
 
 // cgroup2 is where cgroups of version 2 are mounted, "" if nowhere.

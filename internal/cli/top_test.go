@@ -345,7 +345,7 @@ func playBug(where string) int {
 }
 
 // undrawable is a screen that cannot be drawn.
-type undrawable struct{ *topModel }
+type undrawable struct{}
 
 func (undrawable) Init() tea.Cmd { return nil }
 

@@ -128,13 +128,11 @@ func (s *service) acquireToStart(ctx context.Context) error {
 	}
 }
 
-// start has the service running and ready. One that runs already stays.
-func (s *service) start(ctx context.Context) error { return s.startUnlessStopped(ctx, anyCalls) }
-
 // anyCalls of stop may have come before a start.
 const anyCalls = -1
 
-// startUnlessStopped does nothing when there have been other calls of stop than
+// startUnlessStopped has the service running and ready. One that runs already
+// stays. It does nothing when there have been other calls of stop than
 // so many.
 func (s *service) startUnlessStopped(ctx context.Context, calls int) error {
 	if err := s.acquireToStart(ctx); err != nil {

@@ -116,12 +116,3 @@ func statusOf(t *testing.T, cmd *exec.Cmd) int {
 	_ = cmd.Wait()
 	return cmd.ProcessState.ExitCode()
 }
-
-func eventually(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("never: %s", what)
-		}
-	}
-}
