@@ -330,6 +330,39 @@ func TestStraysLeaveOutWhatWasStarted(t *testing.T) {
 	waitFor(t, p)
 }
 
+// The first wake-ups of a storm are like any others: a Reaper is closed after
+// more and more of them.
+func TestCloseAsAStormBegins(t *testing.T) {
+	for orphans := uint64(10); orphans < 200; orphans += 10 {
+		closeAfter(t, orphans)
+	}
+}
+
+func closeAfter(t *testing.T, orphans uint64) {
+	r := newReaper(t)
+	p := start(t, r, shell("i=0; while [ $i -lt 50000 ]; do (: &); i=$((i+1)); done"))
+	eventually(t, "a storm rages", func() bool { return r.Orphans() > orphans })
+	closed := make(chan struct{})
+	go func() {
+		r.Close()
+		close(closed)
+	}()
+	select {
+	case <-closed:
+	case <-time.After(20 * time.Second):
+		t.Fatalf("it does not close after %d orphans", orphans)
+	}
+	if err := p.SignalGroup(syscall.SIGKILL); err != nil {
+		t.Error(err)
+	}
+	// Nobody reaps any more, and the next Reaper is to find no children.
+	for {
+		if _, err := syscall.Wait4(-1, nil, 0, nil); err == syscall.ECHILD {
+			return
+		}
+	}
+}
+
 func TestNothingIsLeftOpen(t *testing.T) {
 	before := descriptors(t)
 	r, err := reap.New(reap.Options{})

@@ -165,7 +165,9 @@ func (r *Reaper) loop() {
 		for r.collect() == batch {
 		}
 		if gauge.Wait(time.Now()) > 0 {
-			r.ride()
+			if !r.ride() {
+				return
+			}
 			continue
 		}
 		select {
@@ -186,15 +188,15 @@ func (r *Reaper) wakeLocked() {
 }
 
 // ride collects from time to time, without signals, until nothing has ended for
-// a while or the Reaper is closed.
-func (r *Reaper) ride() {
+// a while. It returns false when the Reaper is closed before that.
+func (r *Reaper) ride() bool {
 	defer storm.Hush()()
 	pace := storm.NewPace()
 	for !pace.Over() {
 		storm.Sleep(pace.Pause())
 		select {
 		case <-r.quit:
-			return
+			return false
 		default:
 		}
 		total := r.collect()
@@ -203,6 +205,7 @@ func (r *Reaper) ride() {
 		}
 		pace.Looked(total)
 	}
+	return true
 }
 
 // collect reaps up to batch children and returns how many there were.
