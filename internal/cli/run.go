@@ -122,6 +122,7 @@ func (a *app) run(f runFlags, services []string) error {
 	pipes := make(chan os.Signal, 1)
 	signal.Notify(pipes, syscall.SIGPIPE)
 	defer signal.Stop(pipes)
+	initd.HurryUp()
 	m, err := readManifest(f.files...)
 	if err != nil {
 		return err

@@ -3,9 +3,12 @@ package initd
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math"
 	"os"
 	"runtime/debug"
+	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -95,7 +98,6 @@ func (f Foreground) Run(signals <-chan os.Signal) (status int, err error) {
 		written:    make(chan struct{}),
 		cleared:    make(chan struct{}),
 	}
-	hurryUp()
 	if r.Manifest, err = r.selected(r.Manifest); err != nil {
 		return 0, err
 	}
@@ -154,10 +156,10 @@ func (r *foreground) boot() {
 // Garbage is no more than this many percent of what is not, once all runs.
 const garbage = 50
 
-// hurryUp has no garbage collected before rest is called. While an image starts
-// there is little, and to look for it takes as much as the start itself. There
-// is a limit to it all the same.
-func hurryUp() {
+// HurryUp has no garbage collected in this process before a [Foreground] is up.
+// While an image starts there is little, and to look for it takes a good part of
+// the time. There is a limit to it all the same.
+func HurryUp() {
 	const limit = 256 << 20
 	debug.SetMemoryLimit(limit)
 	debug.SetGCPercent(-1)
@@ -239,6 +241,7 @@ func (r *foreground) quit(why string) {
 		return
 	}
 	r.Say(why)
+	HurryUp() // all of the garbage goes with this process
 	go r.in.makeSnapshot(context.Background(), id, req)
 }
 
@@ -259,11 +262,7 @@ func (r *foreground) hurry(s syscall.Signal) {
 
 // clear leaves nothing of the image when its session has ended.
 func (r *foreground) clear() {
-	limit, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-	defer cancel()
-	if err := r.in.services.StopAll(limit); err != nil {
-		r.Say(firstLine(err))
-	}
+	r.endRest()
 	r.in.services.Close()
 	written, giveUp := context.WithTimeout(context.Background(), time.Second)
 	defer giveUp()
@@ -274,6 +273,29 @@ func (r *foreground) clear() {
 	r.place.clear()
 	close(r.cleared)
 	r.server.stop()
+}
+
+// clearLimit is how long what the shut-down list has left may take to end.
+const clearLimit = 5 * time.Second
+
+// endRest ends what the shut-down list has left, and tells what may live on.
+func (r *foreground) endRest() {
+	ctx, cancel := context.WithTimeout(context.Background(), clearLimit)
+	defer cancel()
+	end := r.in.services.EndRest
+	if r.err != nil {
+		end = r.in.services.StopAll
+	}
+	if err := end(ctx); err != nil {
+		r.Say(firstLine(err))
+	}
+	survivors, err := r.in.services.Survivors()
+	if err != nil {
+		r.Say(firstLine(err))
+	}
+	for _, name := range slices.Sorted(maps.Keys(survivors)) {
+		r.Say(fmt.Sprintf("%s has left running: %s", name, strings.Join(survivors[name], ", ")))
+	}
 }
 
 // status is how the image went.

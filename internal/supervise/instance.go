@@ -36,13 +36,15 @@ type program struct {
 	log   *logfile.Log
 	dev   string // where ptmx is
 	// tap sees each line of its output.
-	tap func(line []byte)
+	tap   func(line []byte)
+	turns turns
 	// onExit is called on the reaper's goroutine.
 	onExit func(*instance)
 }
 
 // spawn starts a program, with its output going to its log.
 func spawn(r *reap.Reaper, n int, p program) (*instance, error) {
+	defer p.turns.take()()
 	in := &instance{n: n, started: time.Now(), published: make(chan struct{})}
 	out, err := in.connect(p)
 	if err != nil {

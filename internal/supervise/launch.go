@@ -58,6 +58,7 @@ func (s *service) spawn(spec *manifest.Service, n int, match *logMatch) (*instan
 		log:    s.sup.logs.Log(spec.Name),
 		dev:    s.sup.dev,
 		onExit: s.onExit,
+		turns:  s.sup.turns,
 	}
 	if match != nil {
 		p.tap = match.look

@@ -80,6 +80,7 @@ type Supervisor struct {
 	hot     func() bool
 	dev     string
 	withUs  bool // see Config.EndWithUs
+	turns   turns
 	onEvent func(Event)
 	run     string        // the folder for sockets, or ""
 	sockets atomic.Uint64 // that were made for services to speak up
@@ -114,6 +115,7 @@ func New(c Config) (*Supervisor, error) {
 		hot:      c.Hot,
 		dev:      c.Dev,
 		withUs:   c.EndWithUs,
+		turns:    newTurns(),
 		onEvent:  c.OnEvent,
 		run:      c.Run,
 		byName:   map[string]*service{},
@@ -245,10 +247,17 @@ func (sup *Supervisor) StopAll(ctx context.Context) error {
 		})
 	}
 	wg.Wait()
-	if err := sup.tracker.endAll(ctx, lastGrace, sup.detached()); err != nil {
-		errs[len(all)] = fmt.Errorf("cannot end the remaining processes: %w", err)
-	}
+	errs[len(all)] = sup.EndRest(ctx)
 	return errors.Join(errs...)
+}
+
+// EndRest ends every process that is left once all services are stopped: those
+// of hooks, and those that were nobody's.
+func (sup *Supervisor) EndRest(ctx context.Context) error {
+	if err := sup.tracker.endAll(ctx, lastGrace, sup.detached()); err != nil {
+		return fmt.Errorf("cannot end the remaining processes: %w", err)
+	}
+	return nil
 }
 
 // Close ends what the Supervisor does by itself. Programs that still run go on,
