@@ -122,7 +122,7 @@ func (f Foreground) Run(signals <-chan os.Signal) (status int, err error) {
 func (r *foreground) build() error {
 	in := &Init{
 		spec: link.Spec{Name: r.Name, Manifest: r.Manifest.Source, ManifestPath: r.Manifest.Path, Env: os.Environ()},
-		name: r.Name, hub: serve.NewHub(), untold: true, link: alone{}, foreground: r,
+		name: r.Name, hub: serve.NewHub(), up: make(chan struct{}), untold: true, link: alone{}, foreground: r,
 	}
 	in.place = r.place.live()
 	in.spec.Dir = in.place.Dir

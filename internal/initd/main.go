@@ -39,6 +39,7 @@ type Init struct {
 
 	booting    context.Context    // of the first start-up
 	cancelBoot context.CancelFunc // ends the first start-up before its time
+	up         chan struct{}      // closed once the monitor knows how the first start-up went
 
 	mu        sync.Mutex
 	name      string         // of the live image: another after a boot under another name
@@ -83,7 +84,7 @@ func arrive(dir string) (*Init, error) {
 	if err != nil {
 		return nil, err
 	}
-	in := &Init{spec: spec, place: placeOf(spec), name: spec.Name, hub: serve.NewHub(), untold: true}
+	in := &Init{spec: spec, place: placeOf(spec), name: spec.Name, hub: serve.NewHub(), up: make(chan struct{}), untold: true}
 	in.booting, in.cancelBoot = context.WithCancel(context.Background())
 	server, err := link.Listen(in.place.Link(), in.answer)
 	if err != nil {

@@ -59,6 +59,11 @@ func (in *Init) told() {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	in.untold = false
+	select {
+	case <-in.up:
+	default:
+		close(in.up)
+	}
 }
 
 // quitIfOver quits an image whose program has ended. While the image boots or is

@@ -103,8 +103,11 @@ func newID() string {
 	return fmt.Sprintf("%s-%x", time.Now().UTC().Format("20060102T150405.000"), b)
 }
 
-// take makes the snapshot and tells the monitor what came of it.
+// take makes the snapshot and tells the monitor what came of it. It waits until
+// the monitor knows how the first start-up went: a program may ask before that,
+// and the link closes for a snapshot.
 func (in *Init) take(ctx context.Context, id string, req api.SnapshotRequest) *api.SnapshotResult {
+	<-in.up
 	in.callOffReload()
 	in.noteSnapshot(req)
 	result, err := in.manager.Snapshot(ctx, req.Save, req.Quit)
