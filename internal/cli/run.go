@@ -139,8 +139,8 @@ func (a *app) run(f runFlags, services []string) error {
 	status, err := initd.Foreground{
 		Manifest: m, Name: f.name, Home: home, Chosen: a.home != "" || a.env(api.EnvHome) != "",
 		Only: services, Until: f.until, ExitOnFailure: f.exitOnFailure,
-		Reread: func() (*manifest.Manifest, error) { return readManifest(f.files...) },
-		Lines:  p.lines, Changed: p.changed, Say: p.say,
+		Reread:  func() (*manifest.Manifest, error) { return readManifest(f.files...) },
+		Written: p.written, Remark: p.remark, Say: p.say,
 	}.Run(signals)
 	p.end()
 	if err != nil && status == 0 {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,9 +18,9 @@ import (
 	"github.com/seancehq/seance/manifest"
 )
 
-// runPrinter prints what services write as they write it, and what becomes of
-// them. What is written comes in blocks; the rest is queued and never waits for
-// a terminal that was stopped.
+// runPrinter prints what services write as they write it, with what becomes of
+// them, and what seance itself has to say. That is queued: who says it never
+// waits for a terminal that was stopped.
 type runPrinter struct {
 	out, err io.Writer
 	json     bool
@@ -36,7 +37,7 @@ type runPrinter struct {
 	failed   bool // out takes no more
 
 	queueMu sync.Mutex // guards all below
-	queue   []remark
+	queue   []string   // to say
 	woken   chan struct{}
 	closed  bool
 	done    chan struct{}
@@ -44,13 +45,6 @@ type runPrinter struct {
 
 // source is where a line comes from.
 type source struct{ service, stream string }
-
-// remark is what seance itself has to say: of a service, or to whoever has
-// started it.
-type remark struct {
-	line    logfile.Line
-	message string
-}
 
 func (a *app) newRunPrinter(m *manifest.Manifest, times bool) *runPrinter {
 	p := &runPrinter{
@@ -81,52 +75,70 @@ func (p *runPrinter) prefix(service string) string {
 	return prefix
 }
 
-// lines prints what services have written.
-func (p *runPrinter) lines(lines []logfile.Line, skipped int) {
+// written prints what services have written.
+func (p *runPrinter) written(outputs []logfile.Output, skipped int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, l := range lines {
-		p.addLocked(l)
-		if len(p.block) >= 64<<10 {
-			p.flushLocked()
-		}
+	for i := range outputs {
+		p.addLocked(&outputs[i])
 	}
 	if skipped > 0 {
 		p.endLineLocked()
 		p.block = fmt.Appendf(p.block, "%s\n", p.colours.faint(fmt.Sprintf("[%d lines were not shown: this output did not take them; they are in the logs]", skipped)))
 	}
 	p.flushLocked()
+	if cap(p.block) > 16<<10 {
+		p.block = nil // nothing is held while services are silent
+	}
 }
 
-func (p *runPrinter) addLocked(l logfile.Line) {
-	if p.json {
-		p.addJSONLocked(l)
-		return
-	}
-	from := source{l.Service, l.Stream}
-	if p.open != from {
-		p.endLineLocked()
-		if p.times {
-			p.block = append(p.block, p.colours.faint(l.Time.Local().Format(clockTime))...)
-			p.block = append(p.block, ' ')
+func (p *runPrinter) addLocked(o *logfile.Output) {
+	head := p.headLocked(o)
+	for rest := o.Text; len(rest) > 0; {
+		line, after, full := bytes.Cut(rest, newline)
+		rest = after
+		if p.json {
+			p.addJSONLocked(o, line, full)
+		} else {
+			p.addLineLocked(o, head, line, full)
 		}
-		p.block = append(p.block, p.prefix(l.Service)...)
+		if len(p.block) >= 64<<10 {
+			p.flushLocked()
+		}
 	}
-	if l.Stream == logfile.StreamSeance {
-		p.block = append(p.block, p.colours.faint("["+l.Text+"]")...)
+}
+
+var newline = []byte{'\n'}
+
+// headLocked is what stands before the lines of an output.
+func (p *runPrinter) headLocked(o *logfile.Output) string {
+	head := p.prefix(o.Service)
+	if p.times {
+		head = p.colours.faint(o.Time.Local().Format(clockTime)) + " " + head
+	}
+	return head
+}
+
+func (p *runPrinter) addLineLocked(o *logfile.Output, head string, line []byte, full bool) {
+	if p.open != (source{o.Service, o.Stream}) {
+		p.endLineLocked()
+		p.block = append(p.block, head...)
+	}
+	if o.Stream == logfile.StreamSeance {
+		p.block = append(p.block, p.colours.faint("["+string(line)+"]")...)
 	} else {
-		p.block = append(p.block, l.Text...)
+		p.block = append(p.block, line...)
 	}
-	p.open = from
-	if !l.Partial {
+	p.open = source{o.Service, o.Stream}
+	if full {
 		p.block = append(p.block, '\n')
 		p.open = source{}
 	}
 }
 
-func (p *runPrinter) addJSONLocked(l logfile.Line) {
+func (p *runPrinter) addJSONLocked(o *logfile.Output, line []byte, full bool) {
 	raw, err := json.Marshal(api.LogLine{
-		Time: l.Time, Service: l.Service, Stream: l.Stream, Instance: l.Instance, Partial: l.Partial, Text: l.Text,
+		Time: o.Time, Service: o.Service, Stream: o.Stream, Instance: o.Instance, Partial: !full, Text: string(line),
 	})
 	if err == nil {
 		p.block = append(append(p.block, raw...), '\n')
@@ -150,37 +162,30 @@ func (p *runPrinter) flushLocked() {
 		}
 	}
 	p.block = p.block[:0]
-	if cap(p.block) > 16<<10 {
-		p.block = nil // nothing is held while services are silent
-	}
 }
 
-// changed tells what has become of a service.
-func (p *runPrinter) changed(e supervise.Event) {
-	text := ""
+// remark is what to say of a change of state.
+func (p *runPrinter) remark(e supervise.Event) string {
+	if p.quiet || e.Kind != supervise.KindService {
+		return ""
+	}
 	switch e.State {
 	case supervise.Running, supervise.Ready:
-		text = fmt.Sprintf("%s (pid %d)", e.State, e.PID)
+		return fmt.Sprintf("%s (pid %d)", e.State, e.PID)
 	case supervise.Stopping, supervise.Stopped:
-		text = string(e.State)
+		return string(e.State)
 	}
-	if text == "" || p.quiet || e.Kind != supervise.KindService {
-		return
-	}
-	p.remark(remark{line: logfile.Line{Time: e.Time, Service: e.Name, Stream: logfile.StreamSeance, Text: text}})
+	return ""
 }
 
 // say tells whoever has started the image.
 func (p *runPrinter) say(message string) {
-	if !p.quiet {
-		p.remark(remark{message: message})
+	if p.quiet {
+		return
 	}
-}
-
-func (p *runPrinter) remark(r remark) {
 	p.queueMu.Lock()
 	defer p.queueMu.Unlock()
-	p.queue = append(p.queue, r)
+	p.queue = append(p.queue, message)
 	p.wake()
 }
 
@@ -199,26 +204,21 @@ func (p *runPrinter) run() {
 		queue, closed := p.queue, p.closed
 		p.queue = nil
 		p.queueMu.Unlock()
-		p.remarks(queue)
+		p.tell(queue)
 		if closed {
 			return
 		}
 	}
 }
 
-func (p *runPrinter) remarks(queue []remark) {
+func (p *runPrinter) tell(messages []string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, r := range queue {
-		if r.message == "" {
-			p.addLocked(r.line)
-			continue
-		}
+	for _, m := range messages {
 		p.endLineLocked()
 		p.flushLocked()
-		fmt.Fprintf(p.err, "seance: %s\n", r.message)
+		fmt.Fprintf(p.err, "seance: %s\n", m)
 	}
-	p.flushLocked()
 }
 
 // printLimit is how long the last words may take. A terminal that was stopped

@@ -135,7 +135,7 @@ func TestRunShutsDownInReverseOrder(t *testing.T) {
 			}
 			r.signal(sig)
 			r.ends(0)
-			r.order(`^db  \| up$`, `^db  \| \[ready`, `^web \| up$`, `^web \| bye$`, `^web \| \[stopped`, `^db  \| bye$`, `^db  \| \[stopped`)
+			r.order(`^db  \| \[ready`, `^web \| up$`, `^web \| bye$`, `^web \| \[stopped`, `^db  \| bye$`, `^db  \| \[stopped`)
 			if !strings.Contains(b.must("logs", "-i", "shop", "web"), "bye") {
 				t.Error("the log is not kept")
 			}

@@ -45,11 +45,11 @@ type Foreground struct {
 	// Reread reads the manifest again, for SIGHUP.
 	Reread func() (*manifest.Manifest, error)
 
-	// Lines is given what is written, by one goroutine; see [logfile.Set.Tee].
-	Lines func(lines []logfile.Line, skipped int)
-	// Changed is told of every change of state. It is called by many goroutines
-	// and must not block.
-	Changed func(supervise.Event)
+	// Written is given what is written, by one goroutine; see [logfile.Set.Tee].
+	Written func(written []logfile.Output, skipped int)
+	// Remark is what to say of a change of state, in its turn among what is
+	// written; "": nothing. It is called by many goroutines and must not block.
+	Remark func(supervise.Event) string
 	// Say is given what seance itself has to say, one line without an end.
 	Say func(message string)
 }
@@ -131,7 +131,7 @@ func (r *foreground) build() error {
 	if err := in.build(r.Manifest); err != nil {
 		return err
 	}
-	r.tee = in.logs.Tee(r.Lines)
+	r.tee = in.logs.Tee(r.Written)
 	return nil
 }
 
@@ -154,7 +154,7 @@ func (r *foreground) boot() {
 }
 
 // Garbage is no more than this many percent of what is not, once all runs.
-const garbage = 50
+const garbage = 100
 
 // HurryUp has no garbage collected in this process before a [Foreground] is up.
 // While an image starts there is little, and to look for it takes a good part of
@@ -262,6 +262,7 @@ func (r *foreground) hurry(s syscall.Signal) {
 
 // clear leaves nothing of the image when its session has ended.
 func (r *foreground) clear() {
+	_ = r.in.logs.Open() // the shut-down list has closed them, and there may be last words
 	r.endRest()
 	r.in.services.Close()
 	written, giveUp := context.WithTimeout(context.Background(), time.Second)

@@ -14,7 +14,9 @@ import (
 
 // changed takes note of a change of state in the foreground.
 func (r *foreground) changed(e supervise.Event) {
-	r.Changed(e)
+	if text := r.Remark(e); text != "" {
+		r.tee.Note(e.Name, text, e.Time)
+	}
 	if e.Kind != supervise.KindService || !ended(e.State) {
 		return
 	}

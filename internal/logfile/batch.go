@@ -19,11 +19,11 @@ type batch struct {
 
 	buf     *[]byte
 	out     []byte
-	entries int64 // in out
-	lines   int64 // that have ended
-	bytes   int64 // of text
-	partial bool  // the last entry is part of a line
-	teed    []Line
+	entries int64  // in out
+	lines   int64  // that have ended
+	bytes   int64  // of text
+	partial bool   // the last entry is part of a line
+	teed    Output // for the tee
 }
 
 // begin locks the log and begins a batch. It waits while the log is closed,
@@ -43,6 +43,9 @@ func (l *Log) begin(s *Stream, large, wait bool) (b batch, ok bool) {
 	b.head = heads(l.config.Format, s.line(now))
 	b.buf = l.set.blocks.get(large)
 	b.out = (*b.buf)[:0]
+	if b.tee != nil {
+		b.teed = newOutput(s, now, l.set.blocks.get(large))
+	}
 	if l.midline != nil && (l.midline != s || l.config.Format != Plain) {
 		b.out = append(b.out, '\n') // who comes between begins a line of its own
 	}
@@ -107,9 +110,11 @@ func (b *batch) simpleLines(block []byte) (rest []byte) {
 
 // note adds an entry to what goes to the tee.
 func (b *batch) note(text []byte, full bool) {
-	l := b.stream.line(b.now)
-	l.Partial, l.Text = !full, string(text)
-	b.teed = append(b.teed, l)
+	b.teed.Text = append(b.teed.Text, text...)
+	if full {
+		b.teed.Text = append(b.teed.Text, '\n')
+		b.teed.lines++
+	}
 }
 
 func (b *batch) flush() {
@@ -128,6 +133,7 @@ func (b *batch) end() {
 	b.flush()
 	l.set.blocks.put(b.buf)
 	if !written {
+		b.teed.release(l.set)
 		return
 	}
 	l.midline = nil

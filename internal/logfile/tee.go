@@ -12,6 +12,31 @@ const (
 	teeStall = 250 * time.Millisecond // how long a writer waits for a reader that does nothing
 )
 
+// Output is what one stream has written at one moment.
+type Output struct {
+	Service, Stream string
+	Instance        int
+	Time            time.Time
+	// Text is lines with a newline each, but for one at the end that goes on in
+	// the next output of the stream.
+	Text []byte
+
+	lines int // that have ended
+	block *[]byte
+}
+
+func newOutput(s *Stream, now time.Time, block *[]byte) Output {
+	return Output{Service: s.log.service, Stream: s.name, Instance: s.instance, Time: now, Text: (*block)[:0], block: block}
+}
+
+// release gives the memory back.
+func (o *Output) release(s *Set) {
+	if o.block != nil {
+		s.blocks.put(o.block)
+		o.block, o.Text = nil, nil
+	}
+}
+
 // Tee hands on every line that is written, as it is written, in the order of
 // each service's log: to a terminal, say. It needs no file: lines that a full
 // disk keeps out of the log come too.
@@ -23,23 +48,23 @@ const (
 // in the logs.
 type Tee struct {
 	set  *Set
-	fn   func(lines []Line, skipped int)
+	fn   func(written []Output, skipped int)
 	done chan struct{}
 
 	mu      sync.Mutex // guards all below; taken with a log locked
 	wake    sync.Cond  // there is something to do for the reader
 	moved   chan struct{}
-	lines   []Line
+	written []Output
 	bytes   int
 	skipped int
 	stalled bool // the reader let a writer wait in vain
 	ended   bool
 }
 
-// Tee begins to hand on lines to fn, which is called from one goroutine, must
-// not keep the slice, and may block. skipped is how many lines are missing just
-// after these. A Set has one Tee at a time; it ends with Stop.
-func (s *Set) Tee(fn func(lines []Line, skipped int)) *Tee {
+// Tee begins to hand on what is written to fn, which is called from one
+// goroutine, must keep nothing of it, and may block. skipped is how many lines
+// are missing just after these. A Set has one Tee at a time; it ends with Stop.
+func (s *Set) Tee(fn func(written []Output, skipped int)) *Tee {
 	t := &Tee{set: s, fn: fn, done: make(chan struct{}), moved: make(chan struct{})}
 	t.wake.L = &t.mu
 	s.tee.Store(t)
@@ -65,60 +90,73 @@ func (t *Tee) Stop(ctx context.Context) error {
 
 func (t *Tee) run() {
 	defer close(t.done)
-	var spare []Line
+	var spare []Output
 	for {
-		lines, skipped := t.take(spare)
-		if lines == nil {
+		written, skipped := t.take(spare)
+		if written == nil {
 			return
 		}
-		t.fn(lines, skipped)
+		t.fn(written, skipped)
+		for i := range written {
+			written[i].release(t.set)
+		}
 		spare = nil
-		if cap(lines) <= 256 {
-			clear(lines) // a silent image keeps nothing of what it said
-			spare = lines[:0]
+		if cap(written) <= 256 {
+			clear(written) // a silent image keeps nothing of what it said
+			spare = written[:0]
 		}
 	}
 }
 
-// take waits for lines and takes them all. nil: there will be none.
-func (t *Tee) take(spare []Line) (lines []Line, skipped int) {
+// take waits for something and takes it all. nil: there will be nothing.
+func (t *Tee) take(spare []Output) (written []Output, skipped int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for len(t.lines) == 0 && t.skipped == 0 {
+	for len(t.written) == 0 && t.skipped == 0 {
 		if t.ended {
 			return nil, 0
 		}
 		t.wake.Wait()
 	}
-	lines, skipped = t.lines, t.skipped
-	if lines == nil {
-		lines = []Line{}
+	written, skipped = t.written, t.skipped
+	if written == nil {
+		written = []Output{}
 	}
-	t.lines, t.bytes, t.skipped, t.stalled = spare, 0, 0, false
+	t.written, t.bytes, t.skipped, t.stalled = spare, 0, 0, false
 	close(t.moved)
 	t.moved = make(chan struct{})
-	return lines, skipped
+	return written, skipped
 }
 
-// push hands on lines, or counts them as skipped.
-func (t *Tee) push(lines []Line) {
+// push hands on what was written, or counts it as skipped.
+func (t *Tee) push(o Output) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for t.bytes >= teeBytes && !t.stalled && !t.ended {
 		t.awaitLocked()
 	}
-	if t.ended {
-		return
+	switch {
+	case t.ended:
+		o.release(t.set)
+	case t.bytes >= teeBytes || t.skipped > 0:
+		t.skipped += o.lines
+		o.release(t.set)
+	default:
+		t.written = append(t.written, o)
+		t.bytes += len(o.Text) + 96 // and what it takes besides
+		t.wake.Signal()
 	}
-	if t.bytes >= teeBytes || t.skipped > 0 {
-		t.skipped += len(lines)
-		return
+}
+
+// Note hands on a line of the supervisor's own that no log has, in its turn. It
+// waits for nobody.
+func (t *Tee) Note(service, text string, at time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.ended {
+		t.written = append(t.written, Output{Service: service, Stream: StreamSeance, Time: at, Text: []byte(text + "\n")})
+		t.wake.Signal()
 	}
-	t.lines = append(t.lines, lines...)
-	for _, l := range lines {
-		t.bytes += len(l.Text) + 96 // and what it takes besides
-	}
-	t.wake.Signal()
 }
 
 // awaitLocked waits until the reader has taken what there is.

@@ -1,11 +1,11 @@
 package logfile_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -23,12 +23,14 @@ func stopTee(t testing.TB, tee *logfile.Tee) {
 func TestTeeHandsOnEveryLine(t *testing.T) {
 	s := openSet(t, logfile.Options{})
 	next := 0
-	tee := s.Tee(func(lines []logfile.Line, skipped int) {
-		for _, l := range lines {
-			if l.Service != "db" || l.Stream != "stderr" || l.Instance != 2 || l.Time.IsZero() || l.Text != fmt.Sprint("line ", next) {
-				t.Errorf("got %+v, want line %d", l, next)
+	tee := s.Tee(func(written []logfile.Output, skipped int) {
+		for _, o := range written {
+			for line := range strings.Lines(string(o.Text)) {
+				if o.Service != "db" || o.Stream != "stderr" || o.Instance != 2 || o.Time.IsZero() || line != fmt.Sprintf("line %d\n", next) {
+					t.Errorf("got %+v, want line %d", o, next)
+				}
+				next++
 			}
-			next++
 		}
 		if skipped > 0 {
 			t.Errorf("%d lines skipped", skipped)
@@ -53,10 +55,12 @@ func TestTeeOfAReaderThatIsStuck(t *testing.T) {
 	goOn := make(chan struct{})
 	stuck := make(chan struct{}, 1000)
 	shown, missed := 0, 0
-	tee := s.Tee(func(lines []logfile.Line, skipped int) {
+	tee := s.Tee(func(written []logfile.Output, skipped int) {
 		stuck <- struct{}{}
 		<-goOn
-		shown += len(lines)
+		for _, o := range written {
+			shown += bytes.Count(o.Text, []byte("\n"))
+		}
 		missed += skipped
 	})
 	stream := s.Log("db").Stream("stdout", 1)
@@ -88,12 +92,16 @@ func TestTeeWithoutAFile(t *testing.T) {
 	if err := s.Open(); err == nil {
 		t.Fatal("opened in /proc")
 	}
-	var got []string
-	tee := s.Tee(func(lines []logfile.Line, _ int) { got = append(got, texts(lines)...) })
+	var got []byte
+	tee := s.Tee(func(written []logfile.Output, _ int) {
+		for _, o := range written {
+			got = append(got, o.Text...)
+		}
+	})
 	io.WriteString(s.Log("db").Stream("stdout", 1), "a\nb\n")
 	s.Log("db").Note("c")
 	stopTee(t, tee)
-	if want := []string{"a", "b", "c"}; !slices.Equal(got, want) {
+	if string(got) != "a\nb\nc\n" {
 		t.Errorf("got %q", got)
 	}
 }
