@@ -95,3 +95,48 @@ func BenchmarkStartAmongManyDescriptors(b *testing.B) {
 		})
 	}
 }
+
+// Programs that are forked side by side have each its own mark, and others none.
+func TestManyStartsHaveTheirMarks(t *testing.T) {
+	if !reap.CanMark() {
+		t.Skip("needs a hard limit of RLIMIT_RTTIME that is high enough")
+	}
+	r := newReaper(t)
+	var all sync.WaitGroup
+	for i := range 400 {
+		all.Go(func() {
+			out, w, err := os.Pipe()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer out.Close()
+			spec := reap.Spec{Args: []string{"grep", "-o", "timeout *[^ ]*", "/proc/self/limits"}, Env: os.Environ()}
+			spec.Files = []*os.File{nil, w, nil}
+			want := "unlimited"
+			if i%4 != 0 {
+				spec.Mark = reap.MinMark + uint64(i)
+				want = fmt.Sprint(spec.Mark)
+			}
+			if i%3 != 0 { // the others are forked from any thread
+				spec.ParentDeathSignal = syscall.SIGTERM
+			}
+			p, err := r.Start(spec)
+			w.Close()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			said, err := io.ReadAll(out)
+			if fields := strings.Fields(string(said)); err != nil || len(fields) != 2 || fields[1] != want {
+				t.Errorf("start %d: limit %q, error %v; want %s", i, said, err, want)
+			}
+			waitFor(t, p)
+		})
+	}
+	all.Wait()
+	limits, err := os.ReadFile("/proc/self/limits")
+	if err != nil || !strings.Contains(string(limits), "Max realtime timeout      unlimited") {
+		t.Errorf("this process has a mark: %s, error %v", limits, err)
+	}
+}

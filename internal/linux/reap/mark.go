@@ -34,20 +34,3 @@ func ReadMark(fs *procfs.FS, pid int) (uint64, error) {
 	}
 	return limit, nil
 }
-
-// putOn gives this process a mark for as long as it forks: a child inherits it.
-// Where the hard limit is in the way there is none, and all goes on without. The
-// reaper's lock is held.
-func putOn(mark uint64) (takeOff func()) {
-	if mark == 0 {
-		return func() {}
-	}
-	var old unix.Rlimit
-	if err := unix.Prlimit(0, unix.RLIMIT_RTTIME, nil, &old); err != nil {
-		return func() {}
-	}
-	if err := unix.Prlimit(0, unix.RLIMIT_RTTIME, &unix.Rlimit{Cur: mark, Max: old.Max}, nil); err != nil {
-		return func() {}
-	}
-	return func() { _ = unix.Prlimit(0, unix.RLIMIT_RTTIME, &old, nil) } // the same was valid before
-}

@@ -17,11 +17,12 @@
 //
 // # Locks
 //
-// Reaper.mu is held over fork and exec, so that the exit of a child cannot be
-// collected before the child is known, and over kill(2), so that a number that
-// has been given back to the kernel is never signalled. starter.mu and it are
-// never held together. Callbacks run without either, on the reaper's own
-// goroutine: they must not block.
+// Reaper.mu is held over fork and exec, for reading, so that the exit of a child
+// cannot be collected before the child is known; and for writing over wait(2)
+// and kill(2), so that a number that has been given back to the kernel is never
+// signalled. Reaper.adding and marker.mu are taken after it; starter.mu and it are
+// never held together. Callbacks run without any, on the reaper's own goroutine:
+// they must not block.
 package reap
 
 import (
@@ -57,19 +58,21 @@ type Options struct {
 // Reaper owns every wait in the process. Its methods may be called from any
 // goroutine.
 type Reaper struct {
-	proc    string
-	signals chan os.Signal // SIGCHLD
-	ignored chan os.Signal // what was ignored at exec, see [Reaper.adoptIgnored]
-	quit    chan struct{}
-	ended   chan struct{} // closed when the loop has returned
-	wake    chan struct{} // has the loop collect although no child has ended
-	orphans atomic.Uint64
-	null    *os.File // for programs' descriptors
-	starter *starter
+	proc     string
+	signals  chan os.Signal // SIGCHLD
+	ignored  chan os.Signal // what was ignored at exec, see [Reaper.adoptIgnored]
+	quit     chan struct{}
+	ended    chan struct{} // closed when the loop has returned
+	wake     chan struct{} // has the loop collect although no child has ended
+	orphans  atomic.Uint64
+	null     *os.File // for programs' descriptors
+	starters starters
+	marker   marker
 
-	mu          sync.Mutex // guards all below; see the package comment
+	mu          sync.RWMutex // guards all below; see the package comment
 	closed      bool
 	procs       map[int]*Process // started here and not yet reaped
+	adding      sync.Mutex       // guards procs too, among those who only read
 	late        []*Process       // reaped before it was known that they had started
 	subscribers []*subscriber
 }
@@ -83,14 +86,14 @@ func New(opts Options) (r *Reaper, err error) {
 		opts.Proc = "/proc"
 	}
 	r = &Reaper{
-		proc:    opts.Proc,
-		signals: make(chan os.Signal, 1),
-		ignored: make(chan os.Signal, 1),
-		quit:    make(chan struct{}),
-		ended:   make(chan struct{}),
-		wake:    make(chan struct{}, 1),
-		starter: newStarter(),
-		procs:   map[int]*Process{},
+		proc:     opts.Proc,
+		signals:  make(chan os.Signal, 1),
+		ignored:  make(chan os.Signal, 1),
+		quit:     make(chan struct{}),
+		ended:    make(chan struct{}),
+		wake:     make(chan struct{}, 1),
+		starters: newStarters(),
+		procs:    map[int]*Process{},
 	}
 	if os.Getpid() != 1 {
 		if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
@@ -133,7 +136,7 @@ func (r *Reaper) Close() {
 	}
 	close(r.quit)
 	<-r.ended
-	r.starter.close()
+	r.starters.close()
 	r.null.Close()
 	signal.Stop(r.signals)
 	signal.Stop(r.ignored)

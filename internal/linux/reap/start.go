@@ -115,7 +115,7 @@ func (r *Reaper) fork(p *Process, spec *Spec, path string, args []string, report
 		attr.Sys.UseCgroupFD, attr.Sys.CgroupFD = true, fd
 	}
 	if spec.ParentDeathSignal == 0 {
-		return r.forkHere(p, path, args, attr, spec.Mark)
+		return r.forkHere(p, path, args, attr, spec.Mark, false)
 	}
 	return r.forkOnStarter(p, path, args, attr, spec.Mark)
 }
@@ -130,7 +130,7 @@ func (r *Reaper) forkOnStarter(p *Process, path string, args []string, attr *sys
 	if attr.Sys.UseCgroupFD {
 		fds = append(fds, attr.Sys.CgroupFD)
 	}
-	open := r.starter.do(fds, int(r.null.Fd()), func(fds []int, handed error) {
+	open := r.starters.do(fds, int(r.null.Fd()), func(fds []int, own bool, handed error) {
 		if err = handed; err != nil {
 			return
 		}
@@ -140,7 +140,7 @@ func (r *Reaper) forkOnStarter(p *Process, path string, args []string, attr *sys
 		if attr.Sys.UseCgroupFD {
 			attr.Sys.CgroupFD = fds[len(attr.Files)]
 		}
-		err = r.forkHere(p, path, args, attr, mark)
+		err = r.forkHere(p, path, args, attr, mark, own)
 	})
 	if !open {
 		return ErrClosed
@@ -148,22 +148,28 @@ func (r *Reaper) forkOnStarter(p *Process, path string, args []string, attr *sys
 	return err
 }
 
-func (r *Reaper) forkHere(p *Process, path string, args []string, attr *syscall.ProcAttr, mark uint64) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+// forkHere forks in the calling thread. own says that it has a table of
+// descriptors of its own.
+func (r *Reaper) forkHere(p *Process, path string, args []string, attr *syscall.ProcAttr, mark uint64, own bool) error {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
 	if r.closed {
 		return ErrClosed
 	}
-	takeOff := putOn(mark)
+	f := newForking(own, int(r.null.Fd()))
+	defer f.attach(attr)()
+	r.marker.begin(f, mark, r.proc)
 	restore := unblockSignals()
 	pid, err := syscall.ForkExec(path, args, attr)
 	restore()
-	takeOff()
+	r.marker.end(f)
 	if err != nil {
 		return err
 	}
 	p.pid = pid
 	p.started = time.Now()
+	r.adding.Lock()
+	defer r.adding.Unlock()
 	r.procs[pid] = p
 	return nil
 }

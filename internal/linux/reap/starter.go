@@ -4,9 +4,46 @@ import (
 	"os"
 	"runtime"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 )
+
+// starters start programs side by side once there are many: each waits, in the
+// kernel, until its program has been executed.
+type starters struct {
+	all   []*starter
+	count *atomic.Uint32 // of jobs
+}
+
+// manyStarts is after how many all starters are used, and have tables of their
+// own.
+const manyStarts = 32
+
+func newStarters() starters {
+	s := starters{count: new(atomic.Uint32)}
+	for range min(2, runtime.GOMAXPROCS(0)) {
+		s.all = append(s.all, newStarter())
+	}
+	return s
+}
+
+// do runs fn on a thread that lives as long as the Reaper and returns after it,
+// or false when the starters have been closed. fn is given the numbers that the
+// descriptors have on the thread, and whether it has a table of its own.
+func (s *starters) do(fds []int, null int, fn func(fds []int, own bool, err error)) bool {
+	n := s.count.Add(1)
+	if n < manyStarts {
+		return s.all[0].do(fds, null, false, fn)
+	}
+	return s.all[n%uint32(len(s.all))].do(fds, null, true, fn)
+}
+
+func (s *starters) close() {
+	for _, one := range s.all {
+		one.close()
+	}
+}
 
 // starter runs functions on one thread that lives as long as the Reaper.
 //
@@ -27,21 +64,18 @@ type starter struct {
 	wg    sync.WaitGroup
 
 	mu    sync.Mutex // guards all below, and that jobs and their descriptors go the same order
-	count int        // of jobs
-	apart *apart     // nil: the thread's table is that of all
+	split bool       // the thread was told to have a table of its own
+	apart *apart     // nil: its table is that of all
 }
 
 // job is what to do, and the descriptors that it is about.
 type job struct {
-	do   func(fds []int, err error)
+	do   func(fds []int, own bool, err error)
 	fds  []int // their numbers on all other threads
 	null int   // open under this number on every thread
 	from *apart
 	done chan struct{}
 }
-
-// manyStarts is after how many the thread gets a table of its own.
-const manyStarts = 32
 
 // queue is how many starts may wait for the thread, so that it goes from one to
 // the next without a sleep.
@@ -51,14 +85,14 @@ func newStarter() *starter {
 	return &starter{jobs: make(chan job, queue), quit: make(chan struct{}), ended: make(chan struct{})}
 }
 
-// do runs fn on the thread and returns after it, or false when the starter has
-// been closed. fn is given the numbers that the descriptors have on the thread.
-func (s *starter) do(fds []int, null int, fn func(fds []int, err error)) bool {
+// do is that of starters. split has the thread get a table of its own first.
+func (s *starter) do(fds []int, null int, split bool, fn func(fds []int, own bool, err error)) bool {
 	s.begin.Do(func() { s.wg.Go(s.run) })
 	s.mu.Lock()
-	if s.count++; s.count == manyStarts {
+	if split && !s.split {
+		s.split = true
 		own := job{null: null, done: make(chan struct{})}
-		own.do = func([]int, error) { s.apart = newApart(null) }
+		own.do = func([]int, bool, error) { s.apart = newApart(null) }
 		if !s.give(own) || !s.await(own) {
 			s.mu.Unlock()
 			return false
@@ -68,7 +102,7 @@ func (s *starter) do(fds []int, null int, fn func(fds []int, err error)) bool {
 	if s.apart != nil {
 		if err := s.apart.send(fds, null); err != nil {
 			s.mu.Unlock()
-			fn(nil, err)
+			fn(nil, false, err)
 			return true
 		}
 	}
@@ -139,11 +173,11 @@ func (s *starter) serve() {
 func (s *starter) serveOne(j job) {
 	defer close(j.done)
 	if j.from == nil {
-		j.do(j.fds, nil)
+		j.do(j.fds, false, nil)
 		return
 	}
 	fds, err := j.from.receive(j.fds, j.null)
-	j.do(fds, err)
+	j.do(fds, true, err)
 	closeAll(fds, j.null)
 }
 
