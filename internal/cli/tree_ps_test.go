@@ -217,6 +217,9 @@ func (s system) marks(a animals, text string) {
 
 func TestTreeOfTheHostShowsWhatPSSays(t *testing.T) {
 	testenv.RequireProgram(t, "ps")
+	if !testenv.Alone(t) { // others change between two looks
+		return
+	}
 	a := startZoo(t)
 	p := newPlace(t)
 	s := system{t: t, seance: func(args ...string) string {
@@ -232,6 +235,9 @@ func TestTreeOfTheHostShowsWhatPSSays(t *testing.T) {
 func TestTreeOfAnImageShowsWhatPSSaysInside(t *testing.T) {
 	testenv.RequireCRIU(t) // without it an image has no PID namespace of its own
 	testenv.RequireProgram(t, "ps")
+	if !testenv.Alone(t) {
+		return
+	}
 	nsenter := testenv.RequireProgram(t, "nsenter")
 	home, dir := newRealHome(t), t.TempDir()
 	home.must("up", "-f", home.manifest(fmt.Sprintf("name: zoo\nservices: {zoo: {command: [%q, %q]}}\n", buildZoo(t), dir)))

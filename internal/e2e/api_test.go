@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -272,6 +273,23 @@ func (b *box) ended(file string) {
 	}
 }
 
+// allThreadsStopped says that a process does nothing more: its threads stop one
+// after the other.
+func allThreadsStopped(t *testing.T, pid int) bool {
+	t.Helper()
+	stats, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range stats {
+		stat, err := os.ReadFile(path)
+		if err == nil && !strings.Contains(string(stat), ") T ") {
+			return false
+		}
+	}
+	return true
+}
+
 // An init that is stopped is said to be lost, and the API says so in time.
 func TestAStoppedInitIsSaidToBeLost(t *testing.T) {
 	if testing.Short() {
@@ -285,6 +303,7 @@ func TestAStoppedInitIsSaidToBeLost(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer syscall.Kill(pid, syscall.SIGCONT)
+	b.until("init has stopped", func() bool { return allThreadsStopped(t, pid) })
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	asked := make(chan error, 1)

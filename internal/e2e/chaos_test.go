@@ -229,14 +229,14 @@ func processes() []int {
 // allReady waits until every service that can be is ready.
 func (c *chaos) allReady() {
 	c.t.Helper()
-	c.until("all services are ready", func() bool {
-		for _, s := range c.ps() {
-			if !s.Ready && s.Of != "crasher" {
-				return false
-			}
+	var not []api.Service
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		not = slices.DeleteFunc(c.ps(), func(s api.Service) bool { return s.Ready || s.Of == "crasher" })
+		if len(not) == 0 {
+			return
 		}
-		return true
-	})
+	}
+	c.t.Fatalf("not ready after 30 s: %+v\n%s", not, c.must("events"))
 }
 
 func (c *chaos) ps() []api.Service {
