@@ -351,3 +351,41 @@ func TestWithoutCgroups(t *testing.T) {
 	p := start(t, r, g, "exit 0")
 	waitFor(t, p)
 }
+
+// Linux 6.18 was seen to kill at once what is cloned into a group in which
+// cgroup.kill was used before.
+func TestAProgramCanBeStartedInAGroupThatWasKilled(t *testing.T) {
+	each(t, func(t *testing.T, proc string) {
+		tree, err := cgroup.Open(cgroup.Options{Proc: proc})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() {
+			if err := tree.Close(); err != nil {
+				t.Error(err)
+			}
+		}()
+		r, err := reap.New(reap.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		for range 3 {
+			group, err := tree.Group("again")
+			if err != nil {
+				t.Fatal(err)
+			}
+			p, err := r.Start(reap.Spec{Args: []string{"/bin/sh", "-c", "exit 7"}, Cgroup: group})
+			if err != nil {
+				t.Fatal(err)
+			}
+			exit, err := p.Wait(t.Context())
+			if err != nil || exit.Code != 7 {
+				t.Fatalf("it ended with %v, %v", exit, err)
+			}
+			if err := group.KillNow(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+}

@@ -126,6 +126,10 @@ func (t *Tree) Group(name string) (*Group, error) {
 		return nil, fmt.Errorf("cannot make control group %q: not a name for one", name)
 	}
 	dir := filepath.Join(t.dir, name)
+	// An empty one is made anew: where cgroup.kill was used before, Linux (6.18 at
+	// least) kills at once what is cloned into the group, because the fork compares
+	// how often the group was killed with how often the caller's own was.
+	_ = unix.Rmdir(dir)
 	err := os.Mkdir(dir, 0o755)
 	if errors.Is(err, fs.ErrNotExist) {
 		err = os.MkdirAll(dir, 0o755) // somebody has removed the Tree's own folder
