@@ -435,3 +435,23 @@ func BenchmarkRead(b *testing.B) {
 		}
 	}
 }
+
+// An environment file that is not there, or is bad, hides no other mistake.
+func TestEnvFileHidesNoMistakes(t *testing.T) {
+	m := memoryOf(`-- seance.yaml --
+services:
+  a: {command: x, env_file: nowhere.env, priority: high}
+  b: {env_file: bad.env}
+-- bad.env --
+what is this
+`)
+	_, err := m.manifest("seance.yaml")
+	if err == nil {
+		t.Fatal("it is good")
+	}
+	for _, want := range []string{`cannot read "/srv/nowhere.env"`, `"priority" of service "a"`, `service "b" has no command`, "bad.env:1:1: "} {
+		if strings.Count(err.Error(), want) != 1 {
+			t.Errorf("want %q once in\n%v", want, err)
+		}
+	}
+}

@@ -200,7 +200,7 @@ func TestRead(t *testing.T) {
 		t.Errorf("no folder: %v", err)
 	}
 	write("other", "")
-	if _, err := Read(dir); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "no seance.yaml, seance.yml or Procfile; to begin one: seance init") {
+	if _, err := Read(dir); !errors.Is(err, fs.ErrNotExist) || !strings.HasSuffix(err.Error(), "no seance.yaml, seance.yml or Procfile; to begin one: seance init") {
 		t.Errorf("empty folder: %v", err)
 	}
 	write("seance.yml", "services: {a: {command: x}}")

@@ -70,11 +70,21 @@ func find(path string) (string, error) {
 	case 1:
 		return found[0], nil
 	case 0:
-		return "", fmt.Errorf("cannot find a manifest in folder %q: no %s or %s; to begin one: seance init: %w", path, strings.Join(fileNames(), ", "), procfileName, fs.ErrNotExist)
+		return "", noManifestError{path}
 	default:
 		return "", fmt.Errorf("cannot choose the manifest of folder %q: there are %s; remove one or name the file", path, strings.Join(fileNames(), " and "))
 	}
 }
+
+// noManifestError says that a folder has no manifest, and is fs.ErrNotExist.
+type noManifestError struct{ folder string }
+
+func (e noManifestError) Error() string {
+	return fmt.Sprintf("cannot find a manifest in folder %q: no %s or %s; to begin one: seance init",
+		e.folder, strings.Join(fileNames(), ", "), procfileName)
+}
+
+func (noManifestError) Unwrap() error { return fs.ErrNotExist }
 
 // findIn returns which of the files a folder has.
 func findIn(folder string, names []string) ([]string, error) {

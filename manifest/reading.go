@@ -22,6 +22,9 @@ type reading struct {
 	names  []string            // files that were asked for, absolute
 	dotEnv map[string]string
 	own    []envVar // of .env, in its order
+	// inEnvFiles counts the mistakes that hide no others: those of environment
+	// files, which give a manifest nothing but more variables.
+	inEnvFiles int
 	// apart is set when the first file's text does not make the manifest by
 	// itself.
 	apart bool
@@ -54,8 +57,8 @@ func (r *reading) manifest(files []string) (*Manifest, error) {
 			text = src
 		}
 	}
-	if err := r.d.mistakes(); err != nil {
-		return nil, err
+	if r.d.found > r.inEnvFiles {
+		return nil, r.d.mistakes()
 	}
 	root := r.merged(main)
 	m, err := r.d.manifest(path, root)

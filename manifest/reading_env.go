@@ -98,6 +98,8 @@ func (r *reading) inlineEnvFile(p place, n *node) *node {
 		return n // the decoder reports a key without a value
 	}
 	r.apart = true
+	before := r.d.found
+	defer func() { r.inEnvFiles += r.d.found - before }()
 	var vars []envVar
 	index := map[string]int{}
 	for _, f := range r.paths(p.key("env_file"), files) {
