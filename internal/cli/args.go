@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -19,10 +20,23 @@ func arguments(least, most int) cobra.PositionalArgs {
 			_, missing, _ := strings.Cut(cmd.Use, " ")
 			return fmt.Errorf("missing %s", missing)
 		case len(args) > most:
-			return fmt.Errorf("unexpected argument %q", args[most])
+			return unexpected(cmd, args[most])
 		}
 		return nil
 	}
+}
+
+// unexpected is an argument too many. A manifest is named with a flag.
+func unexpected(cmd *cobra.Command, arg string) error {
+	if cmd.Flags().Lookup("file") == nil || !isYAML(arg) && !exists(arg) {
+		return fmt.Errorf("unexpected argument %q", arg)
+	}
+	return fmt.Errorf("unexpected argument %q; write -f %s", arg, shellWord(arg))
+}
+
+func isYAML(file string) bool {
+	extension := filepath.Ext(file)
+	return extension == ".yaml" || extension == ".yml"
 }
 
 // anyNumber of arguments.

@@ -27,7 +27,8 @@ func (a *app) checkCommand() *cobra.Command {
 		Short: "Check a manifest and show its start-up plan, running nothing",
 		Long: `Check a manifest and show its start-up plan: what starts in which order, and
 what is waited for. Handlers of one rank start together, but for those that need
-each other; the next rank starts when this one is ready. Nothing is run.`,
+each other; the next rank starts when this one is ready. Nothing is run. What is sure to fail
+on this machine, such as a program that is not there, is said on standard error.`,
 		Example: `  seance check
   seance check -f seance.yaml -f staging.yaml`,
 		RunE: func(*cobra.Command, []string) error { return a.check(files) },
@@ -45,7 +46,7 @@ func (a *app) check(files []string) error {
 	if err != nil {
 		return err
 	}
-	warnings := manifestWarnings(m)
+	warnings := append(manifestWarnings(m), doubts(m)...)
 	if a.json {
 		return a.printJSON(checked{
 			Name: m.Name, Path: m.Path, Files: m.Files, OnFailure: string(m.OnFailure), Plan: plan, Warnings: orEmpty(warnings),

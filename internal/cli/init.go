@@ -56,8 +56,16 @@ func (a *app) init(file string) error {
 	if from != "" {
 		made = " from " + filepath.Base(from)
 	}
-	_, err = fmt.Fprintf(a.stdout, "wrote %s%s; see what it would start: seance check\n", path, made)
+	_, err = fmt.Fprintf(a.stdout, "wrote %s%s; see what it would start: %s\n", path, made, checkOf(file))
 	return err
+}
+
+// checkOf is the command that checks what init wrote.
+func checkOf(file string) string {
+	if file == "" {
+		return "seance check"
+	}
+	return "seance check -f " + shellWord(file)
 }
 
 // initPath is the file to write.
@@ -76,6 +84,9 @@ func initPath(file string) (string, error) {
 	case err == nil:
 		return "", alreadyThere(path)
 	case errors.Is(err, fs.ErrNotExist):
+		if dir := filepath.Dir(path); !exists(dir) {
+			return "", fmt.Errorf("cannot write manifest %q: there is no folder %q; make it first: mkdir -p %s", path, dir, shellWord(dir))
+		}
 		return path, nil
 	default:
 		return "", fmt.Errorf("cannot write manifest %q: %w", file, err)

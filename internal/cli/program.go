@@ -24,6 +24,8 @@ func programAfterDash(cmd *cobra.Command, args []string) error {
 	switch dash := cmd.ArgsLenAtDash(); {
 	case len(args) == 0 && dash >= 0:
 		return errors.New("no program after --")
+	case len(args) > 0 && dash != 0 && isYAML(args[0]):
+		return unexpected(cmd, args[0])
 	case len(args) > 0 && dash != 0:
 		return fmt.Errorf("unexpected %q; a program to run stands after --: seance up -- %s", args[0], args[0])
 	}

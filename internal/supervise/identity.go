@@ -15,6 +15,13 @@ type identity struct {
 	env        []string            // what a login would set
 }
 
+// CanRunAs says why nothing can run as a user and a group here: there are none
+// of these names or numbers. "" is our own.
+func CanRunAs(userName, groupName string) error {
+	_, err := identify(userName, groupName)
+	return err
+}
+
 // identify finds a user and a group by name or number, "" for our own. A user
 // without a group has its own groups; with one, that alone.
 func identify(userName, groupName string) (identity, error) {

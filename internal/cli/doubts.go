@@ -1,0 +1,105 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/seancehq/seance/internal/supervise"
+	"github.com/seancehq/seance/manifest"
+)
+
+// doubts says what of a manifest is sure to fail here and now. It is no mistake
+// of the manifest: it may be meant for another machine, or what is missing may
+// be made by then.
+func doubts(m *manifest.Manifest) []string {
+	var all []string
+	add := func(kind, name string, causes ...error) {
+		for _, cause := range causes {
+			if cause == nil {
+				continue
+			}
+			if text := fmt.Sprintf("%s %q would fail here: %v", kind, name, cause); !slices.Contains(all, text) {
+				all = append(all, text)
+			}
+		}
+	}
+	for _, s := range m.Services {
+		name := s.Name
+		if s.Of != "" {
+			name = s.Of
+		}
+		add("service", name, supervise.CanRunAs(s.User, s.Group), checkWorkdir(s.Workdir), checkProgram(s.Command),
+			checkProgram(s.Shutdown.Command), checkStdin(s.Stdin), checkLog(s.Log.File))
+	}
+	for _, h := range m.Hooks {
+		add("hook", h.Name, checkWorkdir(h.Workdir), checkProgram(h.Startup), checkProgram(h.Shutdown))
+	}
+	return all
+}
+
+func checkWorkdir(dir string) error {
+	info, err := os.Stat(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("there is no folder %q to run in; make it, or correct workdir", dir)
+	case err != nil:
+		return fmt.Errorf("cannot run in %q: %w", dir, reason(err))
+	case !info.IsDir():
+		return fmt.Errorf("cannot run in %q: it is no folder; correct workdir", dir)
+	}
+	return nil
+}
+
+// checkProgram looks at an absolute path alone: what else a name comes to is
+// decided by the PATH and the folder that the program is started with.
+func checkProgram(command []string) error {
+	if len(command) == 0 || !filepath.IsAbs(command[0]) {
+		return nil
+	}
+	_, err := exec.LookPath(command[0])
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("there is no program %q; make it, or correct the command", command[0])
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("cannot run %q: it is not executable; chmod +x it, or correct the command", command[0])
+	case err != nil:
+		return fmt.Errorf("cannot run %q: %w", command[0], reason(err))
+	}
+	return nil
+}
+
+func checkStdin(file string) error {
+	if !filepath.IsAbs(file) { // a word, such as null
+		return nil
+	}
+	_, err := os.Stat(file)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("there is no file %q to read from; make it, or correct stdin", file)
+	case err != nil:
+		return fmt.Errorf("cannot read from %q: %w", file, reason(err))
+	}
+	return nil
+}
+
+// checkLog sees that a log can be made in its folder, and renamed there.
+func checkLog(file string) error {
+	if file == "" {
+		return nil
+	}
+	dir := filepath.Dir(file)
+	switch err := unix.Access(dir, unix.W_OK|unix.X_OK); {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("there is no folder %q for its log; make it, or correct the log's file", dir)
+	case err != nil:
+		return fmt.Errorf("cannot write its log in folder %q: %w", dir, err)
+	}
+	return nil
+}
