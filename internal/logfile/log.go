@@ -1,6 +1,7 @@
 package logfile
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -26,6 +27,7 @@ type Log struct {
 	size     int64   // of the open file
 	midline  *Stream // whose line is not ended yet at the end of a plain file
 	lost     loss
+	trouble  error     // why the last entry could not be written, nil if it was
 	retry    time.Time // no file could be opened: not again before
 	verified time.Time // the open file was found under its name
 }
@@ -107,31 +109,59 @@ func (l *Log) await() {
 	}
 }
 
-// commitLocked writes a block of so many entries, and counts them as lost when
-// it cannot.
+// commitLocked writes a block of so many entries, and counts as lost what it
+// cannot.
 func (l *Log) commitLocked(block []byte, entries int64) {
-	if err := l.appendLocked(block); err != nil {
-		l.lost.lines += entries
-		l.lost.bytes += int64(len(block))
-		l.lost.cause = err
-		l.dropped.Add(entries)
+	for len(block) > 0 {
+		piece, err := l.pieceLocked(block)
+		block = block[len(piece):]
+		count := entries
+		if len(block) > 0 {
+			count = min(int64(bytes.Count(piece, newline)), entries)
+		}
+		entries -= count
+		if err == nil {
+			err = l.appendLocked(piece)
+		}
+		if err != nil {
+			l.lost.lines += count
+			l.lost.bytes += int64(len(piece))
+			l.lost.cause = err
+			l.dropped.Add(count)
+		}
+		l.troubledLocked(err)
 	}
 }
 
-func (l *Log) appendLocked(block []byte) error {
+// pieceLocked opens the file that is to be written, and is as much of a block
+// as goes there: up to the line that reaches the limit of its size. It is the
+// whole block when none can be opened.
+func (l *Log) pieceLocked(block []byte) ([]byte, error) {
 	l.verifyLocked()
 	if l.fd >= 0 && l.size >= l.config.Size {
 		l.rotateLocked()
 	}
 	if err := l.openLocked(); err != nil {
-		return err
+		return block, err
 	}
+	room := l.config.Size - l.size
+	if room <= 0 || room >= int64(len(block)) {
+		return block, nil // no room: a file that cannot be renamed is not cut line by line
+	}
+	end := bytes.IndexByte(block[room-1:], '\n')
+	if end < 0 {
+		return block, nil
+	}
+	return block[:int(room)+end], nil
+}
+
+func (l *Log) appendLocked(piece []byte) error {
 	if l.lost.lines == 0 {
-		return l.writeLocked(block)
+		return l.writeLocked(piece)
 	}
 	// The two go out together: a report that fits where the lines do not would
 	// be written again and again while the disk is all but full.
-	if err := l.writeLocked(append(l.reportLocked(), block...)); err != nil {
+	if err := l.writeLocked(append(l.reportLocked(), piece...)); err != nil {
 		return err
 	}
 	l.lost = loss{}

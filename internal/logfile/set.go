@@ -69,13 +69,17 @@ const (
 // Options are the choices of a Set. A zero value means its default.
 type Options struct {
 	// MaxSize is how large a file grows, in bytes, before it is rotated. It may
-	// be exceeded by one block of output.
+	// be exceeded by one entry.
 	MaxSize int64
 	// MaxFiles is how many files a log has, the one being written included.
 	MaxFiles int
 	// Quiet is how long an unterminated line waits for its end before it is
 	// written as it is.
 	Quiet time.Duration
+	// OnTrouble is told when entries of a service cannot be written any more, and
+	// with nil when they can again. It runs in the writer with locks held: it must
+	// be quick, and not use the log. May be nil.
+	OnTrouble func(service string, err error)
 	// Now is the clock. Default: time.Now.
 	Now func() time.Time
 }
