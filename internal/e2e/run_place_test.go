@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -37,6 +38,38 @@ func TestRunWhereNothingCanBeWritten(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestRunWithoutAHome(t *testing.T) {
+	testenv.RequireRoot(t)
+	b := newBox(t)
+	const user = 65534
+	tmp := filepath.Join(b.dir, "tmp")
+	manifest := b.manifest("shop", ordered)
+	for _, dir := range []string{b.dir, tmp} {
+		if err := os.MkdirAll(dir, 0o777); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(dir, 0o777); err != nil { // whatever the umask says
+			t.Fatal(err)
+		}
+	}
+	r := &running{b, exec.Command(b.seance, "run", "-f", manifest), &screen{}, &screen{}}
+	r.cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "TMPDIR=" + tmp}
+	r.cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: user, Gid: user}}
+	r.cmd.Stdout, r.cmd.Stderr = r.out, r.err
+	if err := r.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = r.cmd.Process.Kill() })
+	r.says(`^web +\| \[ready`)
+	home := filepath.Join(tmp, "seance-"+strconv.Itoa(user))
+	if !strings.Contains(r.err.String(), "--home "+home) {
+		t.Errorf("it does not say where the image is: %s", r.err)
+	}
+	b.must("logs", "--home", home, "-i", "shop", "web")
+	r.signal(syscall.SIGTERM)
+	r.ends(0)
 }
 
 func TestRunAsTheFirstProcessOfAContainer(t *testing.T) {

@@ -195,9 +195,29 @@ hooks:
 	r.says(`\[ready`)
 	r.signal(syscall.SIGINT)
 	b.until("it shuts down", func() bool { return strings.Contains(r.err.String(), "shutting down") })
+	time.Sleep(signalEcho)
 	r.signal(syscall.SIGINT)
 	r.ends(130)
 	b.swept("deaf", before)
+}
+
+// signalEcho is how soon after a signal another one is taken for the same, as
+// docs/cli.md says.
+const signalEcho = 250 * time.Millisecond
+
+// timeout(1) and shells send a signal to a process, and at once to its group.
+func TestTwoSignalsAtOnceAreOne(t *testing.T) {
+	b := newBox(t)
+	before := look(t, b)
+	r := b.run("-f", b.manifest("tidy", `services:
+  tidy: {command: "trap 'echo clears up; sleep 0.5; echo bye; exit 0' TERM; echo up; while :; do sleep 0.02; done", ready: {log: up}}
+`))
+	r.says(`\[ready`)
+	r.signal(syscall.SIGTERM)
+	r.signal(syscall.SIGINT) // another one: the kernel makes one of two that are the same and wait
+	r.ends(0)
+	r.order(`^tidy \| clears up$`, `^tidy \| bye$`, `^tidy \| \[stopped`)
+	b.swept("tidy", before)
 }
 
 func TestAnInterruptCallsTheStartUpOff(t *testing.T) {

@@ -71,6 +71,8 @@ type foreground struct {
 	result *session.Result // of what ended the session
 	err    error           // all that failed in that
 
+	asked time.Time // when a signal first asked for the end; of attend alone
+
 	mu    sync.Mutex
 	first *failure       // the first service that failed
 	until *failure       // how Until ended
@@ -86,8 +88,8 @@ type failure struct {
 // Run runs the image until it ends, and returns the exit status that tells how
 // it went: that of the first service that failed, else 0.
 //
-// SIGINT and SIGTERM shut it down in order; a second one, and SIGQUIT, kill what
-// is left at once. SIGHUP does too when this process has a terminal, which is
+// SIGINT and SIGTERM shut it down in order; a second one that is not an echo of
+// the first, and SIGQUIT, kill what is left at once. SIGHUP does too when this process has a terminal, which is
 // gone then; else the manifest is read again. SIGPIPE shuts down: it is
 // for the caller to send when nobody reads what is written.
 func (f Foreground) Run(signals <-chan os.Signal) (status int, err error) {
@@ -205,6 +207,10 @@ func (r *foreground) attend(signals <-chan os.Signal) {
 	}
 }
 
+// echo is how soon after the first signal another one is taken for the same.
+// timeout(1) and shells send one to a process, and at once to its whole group.
+const echo = 250 * time.Millisecond
+
 func (r *foreground) signalled(s syscall.Signal, hangUp bool) {
 	switch {
 	case s == syscall.SIGHUP && !hangUp:
@@ -212,14 +218,24 @@ func (r *foreground) signalled(s syscall.Signal, hangUp bool) {
 	case s == syscall.SIGQUIT:
 		r.quit("killing all at once")
 		r.hurry(s)
+	case !r.asked.IsZero() && time.Since(r.asked) < echo:
+		return
 	case r.quitting() && s != syscall.SIGPIPE:
 		r.Say("killing what is left")
 		r.hurry(s)
 	case s == syscall.SIGINT:
-		r.quit("shutting down; once more to kill all at once")
+		r.ask("shutting down; once more to kill all at once")
 	default:
-		r.quit("shutting down")
+		r.ask("shutting down")
 	}
+}
+
+// ask shuts the image down because a signal asks for it.
+func (r *foreground) ask(why string) {
+	if r.asked.IsZero() {
+		r.asked = time.Now()
+	}
+	r.quit(why)
 }
 
 // hasTerminal says whether there is a controlling terminal, whose end is told by

@@ -96,7 +96,7 @@ func errTaken(name string) error {
 
 // unwritable says whether err is that a folder cannot be written to at all.
 func unwritable(err error) bool {
-	for _, no := range []error{fs.ErrPermission, unix.EROFS, unix.ENOTDIR, unix.ENOENT, unix.ENOSPC, unix.EDQUOT, errForeign} {
+	for _, no := range []error{fs.ErrPermission, unix.EROFS, unix.ENOTDIR, unix.ENOENT, unix.ENOSPC, unix.EDQUOT, errForeign, errNoHome} {
 		if errors.Is(err, no) {
 			return true
 		}
@@ -104,7 +104,7 @@ func unwritable(err error) bool {
 	return false
 }
 
-var errNoHome = fmt.Errorf("there is no home folder to keep the image in: %w", fs.ErrNotExist)
+var errNoHome = errors.New("there is no home folder to keep the image in")
 
 var errForeign = errors.New("it is not a folder of our own")
 
