@@ -159,7 +159,7 @@ func TestStatusOfHTTP(t *testing.T) {
 	writeFile(file, "200")
 	addr := freePort(t)
 	s := actorService("web", "http", "SUPERVISE_TEST_ADDR", addr, "SUPERVISE_TEST_FILE", file)
-	s.Ready = &manifest.Ready{HTTP: "http://" + addr + "/file", Status: []int{401, 204}, Timeout: 300 * time.Millisecond}
+	s.Ready = &manifest.Ready{HTTP: "http://" + addr + "/file", Status: []int{401, 204}, Timeout: 3 * time.Second}
 	g := newRig(t, services(s))
 	if err := g.Start(limit(t), "web"); err == nil || !strings.Contains(err.Error(), "answers 200 OK") {
 		t.Errorf("a status that is not among those wanted: %v", err)
