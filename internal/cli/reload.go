@@ -39,6 +39,7 @@ func (a *app) reload(ctx context.Context, files []string, dryRun bool) error {
 	if err != nil {
 		return err
 	}
+	a.remarkOnName(ctx, t, m)
 	req := api.ReloadRequest{Manifest: m.Source, ManifestPath: m.Path, DryRun: true}
 	plan, err := t.Reload(ctx, req, nil)
 	if err != nil || plan == nil {
@@ -90,6 +91,19 @@ func (a *app) findReload(ctx context.Context, files []string) (*target, *manifes
 	}
 	t, err := a.attachNamed(ctx, home, m.Name)
 	return t, m, err
+}
+
+// remarkOnName says that a name which has changed in the manifest is not that of
+// the live image, which keeps the one that it was started under.
+func (a *app) remarkOnName(ctx context.Context, t *target, to *manifest.Manifest) {
+	source, err := t.Source(ctx)
+	if err != nil {
+		return // the reload itself says what is wrong
+	}
+	from, err := manifest.Parse(source.ManifestPath, source.Manifest)
+	if err == nil && from.Name != to.Name && to.Name != t.image.Name {
+		a.warn("the manifest's name is %s now; the live image keeps its name %s until it is started again", to.Name, t.image.Name)
+	}
 }
 
 // readAgain reads the files that the image's manifest was read from.

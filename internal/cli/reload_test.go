@@ -105,6 +105,31 @@ func TestReloadOfANamedManifest(t *testing.T) {
 	p.run("reload", "-f", "nowhere").want(t, exitUsage, "", p.run("check", "-f", "nowhere").stderr)
 }
 
+// A live image keeps its name, whatever its manifest says now.
+func TestReloadOfAnotherName(t *testing.T) {
+	const text = "services: {a: {command: [sleep, \"1\"]}}\n"
+	const nothing = "nothing to do: shop is as its manifest says\n"
+	for was, remark := range map[string]string{
+		"shop": "seance: the manifest's name is mall now; the live image keeps its name shop until it is started again\n",
+		"mall": "", // up --name shop
+	} {
+		t.Run(was, func(t *testing.T) {
+			p := newPlace(t)
+			p.writeManifest("name: mall\n" + text)
+			path, err := filepath.Abs("seance.yaml")
+			if err != nil {
+				t.Fatal(err)
+			}
+			var asked []api.ReloadRequest
+			routes := with(shop("shop"), "POST /v1/reload", reloads(&asked, api.ReloadResult{Unchanged: 1}))
+			routes["GET /v1/manifest"] = answer(api.Source{Manifest: []byte("name: " + was + "\n" + text), ManifestPath: path})
+			p.serve("shop", routes)
+			p.run("reload").want(t, exitOK, nothing, remark)
+			p.run("reload", "--dry-run", "-f", path, "-i", "shop").want(t, exitOK, nothing, remark)
+		})
+	}
+}
+
 func TestReloadThatFails(t *testing.T) {
 	p := newPlace(t)
 	p.writeManifest("name: shop\nservices: {a: {command: [sleep, \"1\"]}}\n")

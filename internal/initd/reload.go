@@ -3,6 +3,7 @@ package initd
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/seancehq/seance/api"
@@ -110,7 +111,20 @@ func reloadedInWords(r *supervise.Reload, err error) string {
 	if err != nil {
 		return "the manifest was not reloaded: " + firstLine(err)
 	}
-	return fmt.Sprintf("the manifest was reloaded in %d steps", len(r.Steps))
+	words := fmt.Sprintf("the manifest was reloaded in %d steps", len(r.Steps))
+	if len(r.Steps) == 1 {
+		words = "the manifest was reloaded in 1 step"
+	}
+	var failed []string
+	for _, s := range r.Steps {
+		if s.Err != nil {
+			failed = append(failed, s.Name)
+		}
+	}
+	if len(failed) == 0 {
+		return words
+	}
+	return fmt.Sprintf("%s, of which %d failed: %s", words, len(failed), strings.Join(failed, ", "))
 }
 
 // source is the manifest that the image runs now.
