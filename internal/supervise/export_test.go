@@ -7,3 +7,12 @@ func (sup *Supervisor) Unmark() {
 		u.mark = 0
 	}
 }
+
+// Efforts are how many attempts to start a service are under way, with those
+// that wait for what it needs.
+func (sup *Supervisor) Efforts(name string) int {
+	s := sup.named(name)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.efforts)
+}

@@ -201,6 +201,9 @@ func (s *service) prepareStart(ctx context.Context) error {
 	if err == nil {
 		return nil
 	}
+	if context.Cause(ctx) == ErrStopped { // that is why the one it needs was not waited for
+		err = ErrStopped
+	}
 	if errors.Is(err, errDisabled) {
 		err = fmt.Errorf("%w; start both with: seance start %s", err, s.spec().Name)
 	}

@@ -84,6 +84,30 @@ func handlerErrors(r *session.Result) map[string]string {
 	return errs
 }
 
+// A service that is stopped while it waits for another says so of itself.
+func TestStopOfOneThatWaitsForItsNeeds(t *testing.T) {
+	db := service("db", "exec sleep 600")
+	db.Ready = &manifest.Ready{Log: "never", Timeout: patient}
+	web := service("web", "exec sleep 600")
+	web.Needs = []string{"db"}
+	g := newRig(t, services(db, web))
+	booted := make(chan *session.Result)
+	go func() {
+		result, _ := g.manager().Boot(limit(t))
+		booted <- result
+	}()
+	eventually(t, "both start", func() bool { return g.status("db").PID != 0 && g.Efforts("web") > 0 })
+	g.stop("web")
+	g.stop("db")
+	errs := handlerErrors(<-booted)
+	if want := `cannot start service "web": it was stopped meanwhile`; errs["web"] != want {
+		t.Errorf("web: %q, want %q", errs["web"], want)
+	}
+	if want := `cannot start service "db": it was stopped meanwhile, before it was ready`; errs["db"] != want {
+		t.Errorf("db: %q, want %q", errs["db"], want)
+	}
+}
+
 func TestNeededServiceFails(t *testing.T) {
 	db := service("db", "echo no disk; exit 3")
 	db.Ready = &manifest.Ready{Log: "up", Timeout: patient}

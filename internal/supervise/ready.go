@@ -194,7 +194,10 @@ func (s *service) endedEarly(in *instance) error {
 func (s *service) late(ctx context.Context, spec *manifest.Service, in *instance, what string) error {
 	reason := fmt.Sprintf("not ready within %v: %s", spec.Ready.Timeout, what)
 	cause := context.Cause(ctx)
-	if !errors.Is(cause, context.DeadlineExceeded) {
+	switch {
+	case errors.Is(cause, ErrStopped):
+		return fmt.Errorf("%w, before it was ready", cause)
+	case !errors.Is(cause, context.DeadlineExceeded):
 		reason = "given up before it was ready"
 	}
 	return &NotReadyError{Reason: reason, Lines: s.lastLines(in), Err: cause}

@@ -1,7 +1,6 @@
 package supervise_test
 
 import (
-	"context"
 	"errors"
 	"net"
 	"os"
@@ -161,7 +160,7 @@ func TestStopEndsAStartThatWaits(t *testing.T) {
 	go func() { started <- g.Start(limit(t), "db") }()
 	eventually(t, "it starts", func() bool { return g.status("db").PID != 0 })
 	g.stop("db")
-	if err := <-started; err == nil || !errors.Is(err, context.Canceled) {
+	if err := <-started; !errors.Is(err, supervise.ErrStopped) || !strings.HasSuffix(err.Error(), ": it was stopped meanwhile, before it was ready") {
 		t.Errorf("the start: %v", err)
 	}
 	eventually(t, "it is stopped", func() bool { return g.status("db").State == supervise.Stopped })

@@ -202,7 +202,7 @@ func (s *service) acquireToStop(ctx context.Context, acquire func(context.Contex
 	s.stops++
 	s.stopCalls++
 	for _, e := range s.efforts {
-		e.giveUp()
+		e.giveUp(ErrStopped)
 	}
 	s.mu.Unlock()
 	err := acquire(ctx)
@@ -246,20 +246,21 @@ func (s *service) clear(ctx context.Context) error {
 }
 
 // effort is one attempt to start the service, for a stop to cut short.
-type effort struct{ giveUp context.CancelFunc }
+type effort struct{ giveUp context.CancelCauseFunc }
 
-// begin makes ctx one that ends when the service is to be stopped.
+// begin makes ctx one that ends when the service is to be stopped, with
+// ErrStopped as its cause.
 func (s *service) begin(ctx context.Context) (_ context.Context, done func()) {
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, cancel := context.WithCancelCause(ctx)
 	e := &effort{cancel}
 	s.mu.Lock()
 	s.efforts = append(s.efforts, e)
 	if s.stops > 0 {
-		cancel() // somebody waits to stop it
+		cancel(ErrStopped) // somebody waits to do that
 	}
 	s.mu.Unlock()
 	return ctx, func() {
-		cancel()
+		cancel(nil)
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		for i, each := range s.efforts {
