@@ -67,6 +67,8 @@ type Service struct {
 	Priority int        `json:"priority"`
 	Command  []string   `json:"command"`
 	Error    string     `json:"error,omitempty"`
+	// LogError is why what it writes is not kept in its log at present.
+	LogError string `json:"log_error,omitempty"`
 	// Of is the service's name in the manifest when it is one of its replicas.
 	Of       string   `json:"of,omitempty"`
 	Needs    []string `json:"needs,omitempty"`

@@ -117,8 +117,12 @@ func (a *app) liveLogs(ctx context.Context, t *target, q api.LogQuery) (source l
 	}
 	live := home.Live(t.image.Name)
 	services = logged(live)
+	present := t.presentServices(ctx)
+	a.warnOfLogs(slices.DeleteFunc(slices.Clone(present), func(s api.Service) bool {
+		return len(q.Services) > 0 && !named(q.Services, s.Name)
+	}))
 	if q.Follow {
-		services = append(services, t.serviceNames(ctx)...)
+		services = append(services, serviceNames(present)...)
 	}
 	if err := t.checkLogNames(ctx, live, services, q.Services); err != nil {
 		return nil, nil, err
@@ -142,7 +146,7 @@ func (t *target) checkLogNames(ctx context.Context, live api.Live, services, ask
 	if err != nil {
 		return nil
 	}
-	services = slices.Concat(services, t.serviceNames(ctx))
+	services = slices.Concat(services, serviceNames(t.presentServices(ctx)))
 	for _, h := range handlers.Startup {
 		if h.Kind != "seance" {
 			services = append(services, h.ID)
@@ -152,12 +156,16 @@ func (t *target) checkLogNames(ctx context.Context, live api.Live, services, ask
 	return checkNames(live, slices.Compact(services), asked)
 }
 
-// serviceNames are the names of an image's services; none when it does not say
-// at once, as in the middle of a save.
-func (t *target) serviceNames(ctx context.Context) []string {
+// presentServices are an image's services; none when it does not say at once,
+// as in the middle of a save.
+func (t *target) presentServices(ctx context.Context) []api.Service {
 	ctx, cancel := context.WithTimeout(ctx, silence)
 	defer cancel()
 	services, _ := t.Services(ctx)
+	return services
+}
+
+func serviceNames(services []api.Service) []string {
 	var names []string
 	for _, s := range services {
 		names = append(names, s.Name)

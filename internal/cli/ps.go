@@ -51,6 +51,7 @@ func (a *app) printServices(services []api.Service) error {
 			a.warn("%s: %s", s.Name, brief(s.Error))
 		}
 	}
+	a.warnOfLogs(services)
 	return nil
 }
 

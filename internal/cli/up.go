@@ -104,6 +104,9 @@ func (a *app) startImage(ctx context.Context, what api.Launch) error {
 	if err := a.printStarted(*img, what.Freezer); err != nil {
 		return err
 	}
+	if !a.quiet {
+		a.warnOfLogsNow(ctx, img.Name)
+	}
 	return notReady(*img)
 }
 

@@ -58,7 +58,7 @@ func (in *Init) listServices() []api.Service {
 	all := []api.Service{}
 	for _, e := range in.manager.StartupList() {
 		if s, ok := byName[e.ID]; ok {
-			all = append(all, service(s))
+			all = append(all, in.service(s))
 		}
 	}
 	return all
@@ -100,7 +100,7 @@ func (in *Init) kinds() map[string]string {
 	return kinds
 }
 
-func service(s supervise.Status) api.Service {
+func (in *Init) service(s supervise.Status) api.Service {
 	out := api.Service{
 		Name: s.Name, State: string(s.State), Ready: s.Ready, PID: s.PID, Instance: s.Instance, Restarts: s.Restarts,
 		Exit: s.Exit, Terminal: s.Terminal, Category: s.Category, Priority: s.Priority, Command: s.Command,
@@ -108,6 +108,9 @@ func service(s supervise.Status) api.Service {
 	}
 	if s.Err != nil {
 		out.Error = s.Err.Error()
+	}
+	if err := in.logs.Trouble(s.Name); err != nil {
+		out.LogError = err.Error()
 	}
 	if s.PID != 0 {
 		out.Started, out.UptimeMS = &s.Started, ms(s.Uptime)

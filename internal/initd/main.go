@@ -117,7 +117,7 @@ func (in *Init) build(first *manifest.Manifest) (err error) {
 	if in.reaper, err = reap.New(reap.Options{}); err != nil {
 		return fmt.Errorf("cannot become the image's reaper: %w", err)
 	}
-	in.logs = logfile.NewSet(in.place.Logs(), logfile.Options{})
+	in.logs = logfile.NewSet(in.place.Logs(), logfile.Options{OnTrouble: in.logTrouble})
 	in.manager = session.New(
 		session.WithFreezer(freezer{in}),
 		session.WithConcurrency(),
@@ -209,6 +209,7 @@ func (in *Init) booted() api.Event {
 
 // started keeps what went wrong at a start-up, for whoever asks later.
 func (in *Init) started(result *session.Result, err error) {
+	in.checkLogs()
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	in.failed = ""

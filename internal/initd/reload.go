@@ -41,6 +41,7 @@ func (in *Init) reload(ctx context.Context, req api.ReloadRequest) (any, error) 
 	if ctx.Err() != nil {
 		return nil, refused(api.CodeNotAlive, "the reload of image %q was called off: it is quitting", in.imageName())
 	}
+	in.checkLogs()
 	in.note("running", reloadedInWords(result, err))
 	return in.applied(result, err)
 }

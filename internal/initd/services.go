@@ -55,7 +55,7 @@ func (in *Init) waitService(ctx context.Context, req link.WaitRequest) (any, err
 	}
 	all := []api.Service{}
 	for _, s := range list {
-		all = append(all, service(s))
+		all = append(all, in.service(s))
 	}
 	return all, nil
 }

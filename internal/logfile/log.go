@@ -29,6 +29,7 @@ type Log struct {
 	lost     loss
 	trouble  error     // why the last entry could not be written, nil if it was
 	retry    time.Time // no file could be opened: not again before
+	refused  error     // why it could not
 	verified time.Time // the open file was found under its name
 }
 
@@ -47,11 +48,15 @@ func newLog(s *Set, service string) *Log {
 func (l *Log) configure(c Config) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if c.File != l.config.File {
+	moved := c.File != l.config.File
+	if moved {
 		l.closeLocked()
 		l.retry = time.Time{}
 	}
 	l.config = c
+	if moved && l.state == open && l.trouble != nil {
+		l.troubledLocked(l.openLocked())
+	}
 }
 
 // place says what the index has to say of the log.
@@ -227,11 +232,11 @@ func (l *Log) openLocked() error {
 	}
 	now := time.Now()
 	if now.Before(l.retry) {
-		return l.lost.cause
+		return l.refused
 	}
 	fd, size, err := openAppend(l.config.File)
 	if err != nil {
-		l.retry = now.Add(time.Second)
+		l.retry, l.refused = now.Add(time.Second), err
 		return err
 	}
 	l.fd, l.size, l.retry, l.verified = fd, size, time.Time{}, now
