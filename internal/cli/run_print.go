@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -170,10 +171,17 @@ func (p *runPrinter) remark(e supervise.Event) string {
 		return ""
 	}
 	switch e.State {
-	case supervise.Running, supervise.Ready:
+	case supervise.Starting, supervise.Running, supervise.Ready:
+		if e.PID == 0 { // it has no program yet
+			return string(e.State)
+		}
 		return fmt.Sprintf("%s (pid %d)", e.State, e.PID)
 	case supervise.Stopping, supervise.Stopped:
 		return string(e.State)
+	case supervise.Failed:
+		if late, ok := e.Err.(*supervise.NotReadyError); ok && errors.Is(late, context.DeadlineExceeded) { // other ends are in the log
+			return brief(late.Reason)
+		}
 	}
 	return ""
 }
@@ -185,7 +193,7 @@ func (p *runPrinter) say(message string) {
 	}
 	p.queueMu.Lock()
 	defer p.queueMu.Unlock()
-	p.queue = append(p.queue, message)
+	p.queue = append(p.queue, messages(message)...)
 	p.wake()
 }
 

@@ -48,9 +48,11 @@ type Foreground struct {
 	// Written is given what is written, by one goroutine; see [logfile.Set.Tee].
 	Written func(written []logfile.Output, skipped int)
 	// Remark is what to say of a change of state, in its turn among what is
-	// written; "": nothing. It is called by many goroutines and must not block.
+	// written; "": nothing. It is asked of a start that takes long, and not of the
+	// stop of what does not run. It is called by many goroutines and must not block.
 	Remark func(supervise.Event) string
-	// Say is given what seance itself has to say, one line without an end.
+	// Say is given what seance itself has to say, without an end of the line. The
+	// last lines of a program may follow, indented.
 	Say func(message string)
 }
 
@@ -61,6 +63,8 @@ type foreground struct {
 	place  *place // nil: there is no folder to be had
 	server *server
 	tee    *logfile.Tee
+
+	remarks *remarks
 
 	check   chan struct{} // a service has ended: the image may be over
 	ended   chan struct{} // closed when its session is
@@ -130,6 +134,7 @@ func (r *foreground) build() error {
 	in.spec.Dir = in.place.Dir
 	in.booting, in.cancelBoot = context.WithCancel(context.Background())
 	r.in = in
+	r.remarks = newRemarks(func(service string) int { return in.services.PID(service) }, r.remark)
 	if err := in.build(r.Manifest); err != nil {
 		return err
 	}
@@ -356,11 +361,11 @@ func (r *foreground) sayFailures(err error) {
 	}
 	if many, ok := err.(interface{ Unwrap() []error }); ok {
 		for _, one := range many.Unwrap() {
-			r.Say(firstLine(one))
+			r.Say(one.Error())
 		}
 		return
 	}
-	r.Say(firstLine(err))
+	r.Say(err.Error())
 }
 
 // reload has the image become what the manifest says now.

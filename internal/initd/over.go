@@ -14,14 +14,19 @@ import (
 
 // changed takes note of a change of state in the foreground.
 func (r *foreground) changed(e supervise.Event) {
-	if text := r.Remark(e); text != "" {
-		r.tee.Note(e.Name, text, e.Time)
-	}
+	r.remarks.changed(e)
 	if e.Kind != supervise.KindService || !ended(e.State) {
 		return
 	}
 	r.keep(e)
 	r.look()
+}
+
+// remark says something in its turn among what services write.
+func (r *foreground) remark(e supervise.Event) {
+	if text := r.Remark(e); text != "" {
+		r.tee.Note(e.Name, text, e.Time)
+	}
 }
 
 // keep keeps how services have ended by themselves.

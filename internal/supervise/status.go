@@ -53,6 +53,20 @@ func (sup *Supervisor) Status() []Status {
 	return list
 }
 
+// PID is the main process of a service that runs, 0 when it has none.
+func (sup *Supervisor) PID(service string) int {
+	s := sup.named(service)
+	if s == nil {
+		return 0
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.inst.alive() || s.inst.n != s.instances {
+		return 0
+	}
+	return s.inst.proc.PID()
+}
+
 func (s *service) status() Status {
 	spec := s.spec()
 	s.mu.Lock()
