@@ -63,6 +63,7 @@ func (a *app) reload(ctx context.Context, files []string, dryRun bool) error {
 	if err := a.printReloaded(t.image.Name, result); err != nil {
 		return err
 	}
+	a.warnOfLogs(t.presentServices(ctx))
 	return failedSteps(result)
 }
 
