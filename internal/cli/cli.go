@@ -110,9 +110,12 @@ const rootExample = `  seance up                    boot the image that ./seance
 
 // helpTemplate ends every help text with the exit statuses: scripts need them
 // as much as the flags.
-const helpTemplate = `{{with (or .Long .Short)}}{{. | trimTrailingWhitespaces}}
+const helpTemplate = ownHelpTemplate + exitHelp
 
-{{end}}{{.UsageString}}` + exitHelp
+// ownHelpTemplate is that of a command which has exit statuses of its own.
+const ownHelpTemplate = `{{with (or .Long .Short)}}{{. | trimTrailingWhitespaces}}
+
+{{end}}{{.UsageString}}`
 
 func (a *app) globalFlags(root *cobra.Command) {
 	f := root.PersistentFlags()

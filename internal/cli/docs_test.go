@@ -138,3 +138,28 @@ func TestExitStatusesAreInStep(t *testing.T) {
 		}
 	}
 }
+
+// The help text of run ends with its own exit statuses, which docs/cli.md has as
+// well.
+func TestExitStatusesOfRunAreItsOwn(t *testing.T) {
+	var out, errs strings.Builder
+	inv := Invocation{Args: []string{"run", "--help"}, Stdin: strings.NewReader(""), Stdout: &out, Stderr: &errs, Env: func(string) string { return "" }}
+	if status := Main(t.Context(), inv); status != exitOK {
+		t.Fatalf("exit status %d: %s", status, errs.String())
+	}
+	if !strings.HasSuffix(out.String(), runExitHelp) || strings.Contains(out.String(), exitHelp) {
+		t.Errorf("the help text does not end with the exit statuses of run alone:\n%s", out.String())
+	}
+	source, err := os.ReadFile("../../docs/cli.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(source), "\n## seance run\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	for line := range strings.Lines(runExitHelp) {
+		status, _, ok := strings.Cut(strings.TrimSpace(line), " ")
+		if ok && status != "Exit" && status != "N" && !regexp.MustCompile(`(\| |; |, )`+regexp.QuoteMeta(status)+` `).MatchString(section) {
+			t.Errorf("docs/cli.md does not tell of the exit status %s of seance run", status)
+		}
+	}
+}

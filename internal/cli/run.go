@@ -71,8 +71,28 @@ behind is ended: SIGTERM, then SIGKILL. No file is read or written.`,
 		},
 	}
 	f.register(cmd)
+	cmd.SetHelpTemplate(ownHelpTemplate + runExitHelp)
 	return cmd
 }
+
+// runExitHelp ends the help text of run, whose exit statuses are mostly those of
+// what it runs.
+const runExitHelp = `
+Exit status of services:
+  0      all ended well, or were shut down in order, and nothing had failed
+  N      that of the first service that failed for good
+  128+N  signal N killed that service, or asked for an end at once
+  1      something else failed: a service could not be started, a hook failed
+  2      wrong usage, or a bad manifest
+  3      no such service
+
+Exit status of a program:
+  N      the program's
+  128+N  signal N killed it
+  127    there is no such program
+  126    it cannot be executed
+  2      wrong usage
+`
 
 func (f *runFlags) register(cmd *cobra.Command) {
 	flags := cmd.Flags()
