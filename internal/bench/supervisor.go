@@ -128,7 +128,7 @@ func supervisord() supervisor {
 			var conf strings.Builder
 			fmt.Fprintf(&conf, "[supervisord]\nnodaemon=true\nminfds=16384\nlogfile=/dev/null\nlogfile_maxbytes=0\npidfile=%s/pid\nchildlogdir=%s\n", dir, dir)
 			for i := range n {
-				fmt.Fprintf(&conf, "[program:s%d]\ncommand=%s\n", i, quoted(command))
+				fmt.Fprintf(&conf, "[program:s%d]\ncommand=%s\n", i, strings.ReplaceAll(quoted(command), "%", "%%"))
 				if log {
 					fmt.Fprintf(&conf, "stdout_logfile=%s/out.log\nstdout_logfile_maxbytes=0\n", dir)
 				}
