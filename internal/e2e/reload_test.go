@@ -89,7 +89,7 @@ func TestABadManifestIsNotReloaded(t *testing.T) {
 // A save and a reload exclude each other; a quit waits for neither.
 func TestAReloadAndASnapshotAtOnce(t *testing.T) {
 	b := newBox(t)
-	const slow = `services: {slow: {command: "trap '' TERM; while :; do sleep 0.01; done", shutdown: {grace: 20s}}}`
+	const slow = `services: {slow: {command: "trap '' TERM; echo up; while :; do sleep 0.01; done", ready: {log: up}, shutdown: {grace: 20s}}}`
 	path := b.manifest("slow", slow)
 	b.must("up", "--freezer", "respawn", "-f", path)
 	c := b.client("slow")
