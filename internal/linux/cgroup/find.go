@@ -8,8 +8,9 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
+
+	"github.com/seancehq/seance/internal/linux/procfs"
 )
 
 // hierarchy is a mounted one, as far as the caller's own group is in sight.
@@ -99,25 +100,9 @@ func parseMounts(r io.Reader) ([]mount, error) {
 		if version == 0 {
 			continue
 		}
-		all = append(all, mount{version, unescape(left[3]), unescape(left[4]), strings.Split(right[2], ",")})
+		all = append(all, mount{version, procfs.Unescape(left[3]), procfs.Unescape(left[4]), strings.Split(right[2], ",")})
 	}
 	return all, lines.Err()
-}
-
-// unescape undoes the octal escapes (\040 for a space) of the mount table.
-func unescape(s string) string {
-	var b strings.Builder
-	for i := 0; i < len(s); i++ {
-		if s[i] == '\\' && i+3 < len(s) {
-			if n, err := strconv.ParseUint(s[i+1:i+4], 8, 8); err == nil {
-				b.WriteByte(byte(n))
-				i += 3
-				continue
-			}
-		}
-		b.WriteByte(s[i])
-	}
-	return b.String()
 }
 
 // match finds where the caller's own groups are mounted, the best first.

@@ -4,8 +4,9 @@ import (
 	"bufio"
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
+
+	"github.com/seancehq/seance/internal/linux/procfs"
 )
 
 // mount is one line of mountinfo, as far as it matters here. See
@@ -53,26 +54,7 @@ func parseMountLine(line string) (mount, error) {
 	if !ok || len(left) < 6 || len(right) < 2 {
 		return mount{}, fmt.Errorf("cannot read mount table line %q: not as in proc_pid_mountinfo(5)", line)
 	}
-	return mount{point: unescape(left[4]), fstype: right[0], source: unescape(right[1])}, nil
-}
-
-// unescape undoes the octal escapes (\040 for a space) of the mount table.
-func unescape(s string) string {
-	if !strings.Contains(s, `\`) {
-		return s
-	}
-	var b strings.Builder
-	for i := 0; i < len(s); i++ {
-		if s[i] == '\\' && i+3 < len(s) {
-			if n, err := strconv.ParseUint(s[i+1:i+4], 8, 8); err == nil {
-				b.WriteByte(byte(n))
-				i += 3
-				continue
-			}
-		}
-		b.WriteByte(s[i])
-	}
-	return b.String()
+	return mount{point: procfs.Unescape(left[4]), fstype: right[0], source: procfs.Unescape(right[1])}, nil
 }
 
 // kernelViews are file systems that show the kernel's own state. An image gets
