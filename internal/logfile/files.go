@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -73,16 +74,19 @@ func ParseMark(s string) (m Mark, err error) {
 
 // openParts opens a log's files, oldest first, back to the first one that is
 // known, which is left out with all before it. It goes from the newest to the
-// oldest: a rotation meanwhile then shows a file twice, which is seen, and hides
-// none.
+// oldest, as the files themselves do in a rotation: one meanwhile then shows a
+// file twice, which is seen, and hides none.
 func openParts(file string, known func(fileID) bool) (parts []part, err error) {
 	for n := 0; ; n++ {
 		p, err := openPart(rotated(file, n))
-		if errors.Is(err, fs.ErrNotExist) && n == 0 {
-			continue // being rotated, or none yet
-		}
 		if errors.Is(err, fs.ErrNotExist) {
-			break
+			// Perhaps a gap, which a rotation has until it is done.
+			next, more := nextNumber(file, n)
+			if !more {
+				break
+			}
+			n = next - 1
+			continue
 		}
 		if err != nil {
 			closeParts(parts)
@@ -100,6 +104,35 @@ func openParts(file string, known func(fileID) bool) (parts []part, err error) {
 	}
 	slices.Reverse(parts)
 	return parts, nil
+}
+
+// exists says whether a log has any file: the one being written is not there
+// while it is rotated.
+func exists(file string) bool {
+	if _, err := os.Stat(file); err == nil {
+		return true
+	}
+	_, ok := nextNumber(file, 0)
+	return ok
+}
+
+// nextNumber is the lowest one after n that a file of the log has. A folder
+// that cannot be listed has none.
+func nextNumber(file string, n int) (next int, ok bool) {
+	dir, err := os.Open(filepath.Dir(file))
+	if err != nil {
+		return 0, false
+	}
+	defer dir.Close()
+	names, _ := dir.Readdirnames(-1)
+	for _, name := range names {
+		digits, numbered := strings.CutPrefix(name, filepath.Base(file)+".")
+		i, err := strconv.ParseUint(digits, 10, 31)
+		if numbered && err == nil && int(i) > n && (!ok || int(i) < next) {
+			next, ok = int(i), true
+		}
+	}
+	return next, ok
 }
 
 func openPart(path string) (part, error) {

@@ -95,17 +95,27 @@ func placesIn(dir string) (map[string]Place, error) {
 	ix, _, _ := readIndex(dir)
 	places := map[string]Place{}
 	for name, p := range ix.Services {
-		if _, err := os.Stat(p.File); p.File != "" && err == nil {
+		if p.File != "" && exists(p.File) {
 			places[name] = p
 		}
 	}
 	for _, entry := range entries {
-		name, ok := strings.CutSuffix(entry.Name(), ".log")
-		if _, elsewhere := places[name]; ok && name != "" && !elsewhere {
+		name, ok := serviceOf(entry.Name())
+		if _, elsewhere := places[name]; ok && !elsewhere {
 			places[name] = Place{Plain: ix.Services[name].Plain}
 		}
 	}
 	return places, nil
+}
+
+// serviceOf tells from the name of a file of a log whose it is. The file being
+// written is not there while it is rotated: any with a number will do.
+func serviceOf(file string) (service string, ok bool) {
+	if i := strings.LastIndexByte(file, '.'); isNumber(file[i+1:]) {
+		file = file[:max(i, 0)]
+	}
+	service, ok = strings.CutSuffix(file, ".log")
+	return service, ok && service != ""
 }
 
 // Select chooses from the names of services those that are asked for: all when
@@ -130,10 +140,11 @@ func Select(services, asked []string) (chosen, missing []string) {
 
 func isReplica(service, of string) bool {
 	n, ok := strings.CutPrefix(service, of+"-")
-	if !ok {
-		return false
-	}
-	_, err := strconv.ParseUint(n, 10, 31)
+	return ok && isNumber(n)
+}
+
+func isNumber(s string) bool {
+	_, err := strconv.ParseUint(s, 10, 31)
 	return err == nil
 }
 

@@ -192,3 +192,30 @@ func FuzzParseMark(f *testing.F) {
 		}
 	})
 }
+
+// A gap in the numbers of a log's files, which a rotation has for a moment and
+// somebody who deletes one leaves for good, hides no older file.
+func TestGapsInNumbers(t *testing.T) {
+	dir := t.TempDir()
+	for i := range 6 {
+		writeLog(t, dir, fmt.Sprintf("db.log.%d", 6-i), "db", 2*i, 2*i+2)
+	}
+	read := func(q logfile.Query) []logfile.Line {
+		q.Dir, q.Last = dir, logfile.All
+		return readAll(t, q)
+	}
+	mark := read(logfile.Query{})[0].Mark
+	for _, gap := range []string{"db.log.3", "db.log.1", "db.log.2"} {
+		if err := os.Remove(filepath.Join(dir, gap)); err != nil {
+			t.Fatal(err)
+		}
+		left := texts(read(logfile.Query{}))
+		if len(left) < 6 || left[0] != "db 0" {
+			t.Errorf("without %s: got %q", gap, left)
+		}
+		after := texts(read(logfile.Query{After: map[string]logfile.Mark{"db": mark}}))
+		if !slices.Equal(after, left[1:]) {
+			t.Errorf("without %s: after the first got %q, want %q", gap, after, left[1:])
+		}
+	}
+}
