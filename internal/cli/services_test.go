@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"reflect"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -114,9 +115,12 @@ func TestInterruptedChange(t *testing.T) {
 
 func TestWait(t *testing.T) {
 	p := newPlace(t)
+	var mu sync.Mutex // for what is waited for at the same time
 	var asked []string
 	routes := with(shop("shop"), "GET /v1/services/{name}/wait", func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
 		asked = append(asked, r.PathValue("name")+" "+r.URL.Query().Get("for"))
+		mu.Unlock()
 		if r.PathValue("name") == "bad" {
 			refuse(500, api.Error{Code: api.CodeCannot, Message: "service \"bad\" has failed: exit status 1"})(w, r)
 			return

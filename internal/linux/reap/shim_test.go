@@ -63,11 +63,11 @@ func TestUmaskNiceAndLimits(t *testing.T) {
 }
 
 func TestOtherLimitsStayAsTheyWere(t *testing.T) {
-	r := newReaper(t)
-	was, err := exec.Command("/bin/sh", "-c", "ulimit -Sn; ulimit -Hn").Output()
+	was, err := exec.Command("/bin/sh", "-c", "ulimit -Sn; ulimit -Hn").Output() // before all is reaped
 	if err != nil {
 		t.Fatal(err)
 	}
+	r := newReaper(t)
 	// Go raises its own soft limit of open files; programs must not have that.
 	direct := shell("ulimit -Sn; ulimit -Hn")
 	byShim := direct
