@@ -101,7 +101,7 @@ func shopWithUsage(restarts *[]api.ServicesRequest) map[string]http.HandlerFunc 
 		looks++
 		answer([]api.Service{using("db", 0, 20), using("web", float64(looks), 10), using("mail", 0, 30)})(w, r)
 	})
-	routes["GET /v1/logs"] = answer(api.LogLine{Time: time.Now(), Service: "web", Stream: "stdout", Text: "listening"})
+	routes["GET /v1/logs"] = answer(api.LogLine{Time: time.Date(2026, 1, 2, 3, 4, 5, 0, time.Local), Service: "web", Stream: "stdout", Text: "listening"})
 	routes["POST /v1/services"] = func(w http.ResponseWriter, r *http.Request) {
 		mu.Lock()
 		defer mu.Unlock()
@@ -120,14 +120,14 @@ func TestTopOnATerminal(t *testing.T) {
 	p.serve("shop", shopWithUsage(&restarts))
 	term := openTerminal(t, "SEANCE_HOME="+p.home.Dir)
 	term.types("echo before; stty -g >"+term.dir+"/modes", "Enter")
-	term.shows("before")
+	term.shows("$ echo before", "before", "$")
 
 	term.types(bin+" top --interval 100ms; echo status $?; stty -g | cmp - "+term.dir+"/modes && echo same modes", "Enter")
 	term.shows("shop  running  3 of 3 ready", "SERVICE  STATE", "web ", "db ", "mail ", "q quit")
 	term.types("s")
 	term.shows("mail ", "db ", "web ", "sorted by memory")
 	term.types("Down", "Enter") // web was chosen, and still is
-	term.shows("shop  log of web", time.Now().Format("15:")+"", "Esc back")
+	term.shows("shop  log of web", "03:04:05", "Esc back")
 	term.types("Escape")
 	term.shows("SERVICE", "mail ")
 
