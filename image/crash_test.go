@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/seancehq/seance/internal/testenv"
 )
 
 // childEnv makes the test binary a program that saves and removes images in
@@ -168,7 +170,7 @@ func TestFullDisk(t *testing.T) {
 	mount := filepath.Join(t.TempDir(), "small")
 	must(t, os.Mkdir(mount, 0o700))
 	if err := unix.Mount("tmpfs", mount, "tmpfs", 0, "size=4m"); err != nil {
-		skip(t, "a small tmpfs cannot be mounted (needs root): "+err.Error())
+		testenv.Missing(t, "a small tmpfs cannot be mounted (needs root): "+err.Error())
 	}
 	defer func() { must(t, unix.Unmount(mount, unix.MNT_DETACH)) }()
 	s, err := Open(filepath.Join(mount, "store"))

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/seancehq/seance/internal/testenv"
 )
 
 // saveFolder saves a captured folder and gives it back in a new one.
@@ -137,7 +139,7 @@ func TestExtendedAttributesComeBack(t *testing.T) {
 	file := filepath.Join(dir, "f")
 	writeFile(t, file, []byte("x"))
 	if err := unix.Setxattr(file, "user.odd=name%", []byte("a\x00b"), 0); errors.Is(err, unix.ENOTSUP) {
-		skip(t, "the file system of TMPDIR has no extended attributes")
+		testenv.Missing(t, "the file system of TMPDIR has no extended attributes")
 	} else {
 		must(t, err)
 	}
@@ -157,15 +159,6 @@ func TestExtendedAttributesComeBack(t *testing.T) {
 	}
 }
 
-// skip is t.Skip, but a failure in CI: there the machine must have it.
-func skip(t testing.TB, why string) {
-	t.Helper()
-	if os.Getenv("CI") != "" {
-		t.Fatal("not skipped in CI: " + why)
-	}
-	t.Skip(why)
-}
-
 func TestHolesComeBack(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "disk")
@@ -179,7 +172,7 @@ func TestHolesComeBack(t *testing.T) {
 	must(t, f.Close())
 	must(t, os.Truncate(mustCreate(t, filepath.Join(dir, "nothing")), 1<<30))
 	if st, _ := os.Stat(path); st.Sys().(*syscall.Stat_t).Blocks > 1000 {
-		skip(t, "the file system of TMPDIR has no holes")
+		testenv.Missing(t, "the file system of TMPDIR has no holes")
 	}
 
 	out := filepath.Join(saveFolder(t, dir), "disk")
@@ -223,7 +216,7 @@ func TestManySegmentsAreJoined(t *testing.T) {
 func TestDeviceIsNotCaptured(t *testing.T) {
 	dir := t.TempDir()
 	if err := unix.Mknod(filepath.Join(dir, "null"), unix.S_IFCHR|0o600, int(unix.Mkdev(1, 3))); err != nil {
-		skip(t, "devices cannot be made: "+err.Error())
+		testenv.Missing(t, "devices cannot be made: "+err.Error())
 	}
 	w, err := openStore(t).Create(t.Context())
 	must(t, err)

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/seancehq/seance/internal/testenv"
 )
 
 func TestSize(t *testing.T) {
@@ -65,10 +67,7 @@ func TestShortDigest(t *testing.T) {
 
 // A shell reads a command line back as the very arguments it was made from.
 func TestCommandLineIsReadBack(t *testing.T) {
-	bash, err := exec.LookPath("bash")
-	if err != nil {
-		t.Skip("needs bash to read command lines back")
-	}
+	bash := testenv.RequireProgram(t, "bash")
 	argv := []string{"plain", "", "two words", `it's`, `"quoted"`, "$HOME `x` \\ *", "a\nb\tc", "tab\t'and' \\ \"quotes\"", "ünï", "-x=1"}
 	script := `printf '%s\0' ` + commandLine(argv)
 	out, err := exec.Command(bash, "-c", script).Output()

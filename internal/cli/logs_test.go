@@ -10,6 +10,7 @@ import (
 	"github.com/creack/pty"
 
 	"github.com/seancehq/seance/api"
+	"github.com/seancehq/seance/internal/testenv"
 )
 
 func (p *place) writeLog(live api.Live, service string, entries ...string) {
@@ -64,7 +65,7 @@ func TestLogsInside(t *testing.T) {
 func TestLogsThatCannotBeWritten(t *testing.T) {
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 	if err != nil {
-		t.Skipf("needs /dev/full: %v", err)
+		testenv.Missing(t, "needs /dev/full: "+err.Error())
 	}
 	defer full.Close()
 	p := newPlace(t)

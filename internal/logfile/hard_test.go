@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/seancehq/seance/internal/logfile"
+	"github.com/seancehq/seance/internal/testenv"
 )
 
 // A log that somebody deletes is made anew with the next line. Who follows gets
@@ -77,7 +78,7 @@ func TestReadOnlyFolder(t *testing.T) {
 	dir := t.TempDir()
 	if os.Geteuid() == 0 { // whom permissions do not stop
 		if err := unix.Mount("tmpfs", dir, "tmpfs", unix.MS_RDONLY, ""); err != nil {
-			t.Skip("needs a mount: ", err)
+			testenv.Missing(t, "needs a mount: "+err.Error())
 		}
 		defer unix.Unmount(dir, unix.MNT_DETACH)
 	} else if err := os.Chmod(dir, 0o500); err != nil {

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/seancehq/seance/internal/logfile"
+	"github.com/seancehq/seance/internal/testenv"
 	"github.com/seancehq/seance/manifest"
 )
 
@@ -44,15 +45,8 @@ func TestUmaskNiceAndLimits(t *testing.T) {
 	}
 }
 
-func asRoot(t *testing.T) {
-	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("only root may run programs as another user")
-	}
-}
-
 func TestUserWithItsOwnGroups(t *testing.T) {
-	asRoot(t)
+	testenv.RequireRoot(t)
 	got := says(t, `id -un; id -gn; id -Gn; echo "$HOME $USER $LOGNAME"; echo again > /dev/stdout; umask`, func(s *manifest.Service) {
 		s.User = "daemon"
 	})
@@ -62,7 +56,7 @@ func TestUserWithItsOwnGroups(t *testing.T) {
 }
 
 func TestUserAndGroup(t *testing.T) {
-	asRoot(t)
+	testenv.RequireRoot(t)
 	for name, want := range map[string][2]string{"names": {"daemon", "tty"}, "numbers": {"1", "5"}} {
 		t.Run(name, func(t *testing.T) {
 			got := says(t, "id -u; id -g; id -G; echo $HOME", func(s *manifest.Service) {
@@ -77,7 +71,7 @@ func TestUserAndGroup(t *testing.T) {
 }
 
 func TestUserOnATerminal(t *testing.T) {
-	asRoot(t)
+	testenv.RequireRoot(t)
 	got := says(t, `id -un; echo again > $(tty)`, func(s *manifest.Service) {
 		s.User, s.Terminal = "daemon", true
 	})

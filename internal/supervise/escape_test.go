@@ -22,7 +22,7 @@ func tree(t *testing.T, fstype, options string) *cgroup.Tree {
 	testenv.RequireRoot(t)
 	mount := t.TempDir()
 	if err := unix.Mount("cgroup", mount, fstype, 0, options); err != nil {
-		t.Skipf("this kernel does not mount %s %s: %v", fstype, options, err)
+		testenv.Missing(t, "this kernel does not mount "+fstype+" "+options+": "+err.Error())
 	}
 	t.Cleanup(func() {
 		if err := unix.Unmount(mount, 0); err != nil {

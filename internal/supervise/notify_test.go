@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -15,6 +14,7 @@ import (
 	"time"
 
 	"github.com/seancehq/seance/internal/supervise"
+	"github.com/seancehq/seance/internal/testenv"
 	"github.com/seancehq/seance/manifest"
 	"github.com/seancehq/seance/session"
 )
@@ -251,11 +251,9 @@ func TestHandOver(t *testing.T) {
 func itoa(n int) string { return strconv.Itoa(n) }
 
 func TestNotifyAsAnotherUser(t *testing.T) {
-	asRoot(t)
+	testenv.RequireRoot(t)
 	// This binary is in a folder that only root may pass.
-	if _, err := exec.LookPath("python3"); err != nil {
-		t.Skip("there is no python3, which every user can run and can say READY=1")
-	}
+	testenv.RequireProgram(t, "python3") // which every user can run, and can say READY=1
 	s := service("db", `python3 -c '
 import os, socket, time
 s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)

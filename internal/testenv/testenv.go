@@ -21,7 +21,7 @@ const privateCRIU = "/opt/seance/criu/bin/criu"
 func RequireRoot(t testing.TB) {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		missing(t, "needs root")
+		Missing(t, "needs root")
 	}
 }
 
@@ -31,7 +31,7 @@ func RequireProgram(t testing.TB, name string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)
 	if err != nil {
-		missing(t, fmt.Sprintf("needs the program %s; `make setup` installs it", name))
+		Missing(t, fmt.Sprintf("needs the program %s; `make setup` installs it", name))
 	}
 	return path
 }
@@ -48,7 +48,7 @@ func RequireCRIU(t testing.TB) string {
 			return path
 		}
 	}
-	missing(t, "needs CRIU 4.2 or later; `make criu` installs it")
+	Missing(t, "needs CRIU 4.2 or later; `make criu` installs it")
 	return ""
 }
 
@@ -80,8 +80,9 @@ func recent(out string) bool {
 	return major > 4 || major == 4 && minor >= 2
 }
 
-// missing ends the test: skipped, or failed where nothing may be missing.
-func missing(t testing.TB, what string) {
+// Missing ends a test that cannot run here, and says why: skipped, or failed
+// where nothing may be missing.
+func Missing(t testing.TB, what string) {
 	t.Helper()
 	if os.Getenv("CI") == "true" {
 		t.Fatalf("%s, and CI may not skip it", what)

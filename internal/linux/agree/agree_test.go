@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"math"
 	"math/bits"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -17,6 +16,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/seancehq/seance/internal/testenv"
 	"github.com/seancehq/seance/process"
 )
 
@@ -30,28 +30,14 @@ const steps = 30
 // buildActor compiles the program whose processes are compared.
 func buildActor(t *testing.T) string {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		skip(t, "making a PID namespace needs root")
-	}
-	cc, err := exec.LookPath("cc")
-	if err != nil {
-		skip(t, "there is no C compiler")
-	}
+	testenv.RequireRoot(t) // for a PID namespace
+	cc := testenv.RequireProgram(t, "cc")
 	actor := filepath.Join(t.TempDir(), "actor")
 	out, err := exec.Command(cc, "-O1", "-Wall", "-Wextra", "-pthread", "-o", actor, "testdata/actor.c").CombinedOutput()
 	if err != nil {
 		t.Fatalf("cannot compile the actor: %v\n%s", err, out)
 	}
 	return actor
-}
-
-// skip skips where a developer's machine lacks something; CI has to have it.
-func skip(t *testing.T, why string) {
-	t.Helper()
-	if os.Getenv("CI") == "true" {
-		t.Fatal(why)
-	}
-	t.Skip(why)
 }
 
 func setFlag(t *testing.T, name, value string) {

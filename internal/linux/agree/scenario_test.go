@@ -5,6 +5,7 @@ package agree
 import (
 	"testing"
 
+	"github.com/seancehq/seance/internal/testenv"
 	"github.com/seancehq/seance/process"
 )
 
@@ -94,7 +95,7 @@ func TestNumbersWrapAround(t *testing.T) {
 	const limit = 320
 	scenario(t, func(r *runner, init process.Process) {
 		if got := r.call(init, opLimit, limit, 0, 0); got.errno != 0 {
-			skip(t, "this kernel has no pid_max for each PID namespace: "+got.errno.Error())
+			testenv.Missing(t, "this kernel has no pid_max for each PID namespace: "+got.errno.Error())
 		}
 		r.k.table = process.NewTable(process.WithLimit(limit))
 		init = r.k.table.Init()

@@ -44,7 +44,7 @@ func each(t *testing.T, test func(t *testing.T, proc string)) {
 		t.Run(kind.name, func(t *testing.T) {
 			dir := t.TempDir()
 			if err := unix.Mount("cgroup", dir, kind.fstype, 0, kind.options); err != nil {
-				t.Skipf("this kernel does not mount %s: %v", kind.name, err)
+				testenv.Missing(t, "this kernel does not mount "+kind.name+": "+err.Error())
 			}
 			t.Cleanup(func() {
 				if err := unix.Unmount(dir, 0); err != nil {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/seancehq/seance/internal/linux/cgroup"
 	"github.com/seancehq/seance/internal/linux/reap"
+	"github.com/seancehq/seance/internal/testenv"
 )
 
 // Programs that are started on a thread with descriptors of its own get theirs
@@ -56,7 +57,7 @@ func TestManyStartsHaveTheirDescriptors(t *testing.T) {
 func TestManyStartsInACgroupAndWithTheShim(t *testing.T) {
 	groups, err := cgroup.Open(cgroup.Options{Name: fmt.Sprintf("seance-test-apart-%d", os.Getpid())})
 	if err != nil {
-		t.Skip("needs control groups:", err)
+		testenv.Missing(t, "needs control groups: "+err.Error())
 	}
 	t.Cleanup(func() { _ = groups.Close() })
 	r := newReaper(t)
@@ -99,7 +100,7 @@ func BenchmarkStartAmongManyDescriptors(b *testing.B) {
 // Programs that are forked side by side have each its own mark, and others none.
 func TestManyStartsHaveTheirMarks(t *testing.T) {
 	if !reap.CanMark() {
-		t.Skip("needs a hard limit of RLIMIT_RTTIME that is high enough")
+		testenv.Missing(t, "needs a hard limit of RLIMIT_RTTIME that is high enough")
 	}
 	r := newReaper(t)
 	var all sync.WaitGroup
