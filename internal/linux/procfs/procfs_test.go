@@ -195,10 +195,13 @@ func TestLiveProcess(t *testing.T) {
 
 	fs := New("/proc")
 	pid := cmd.Process.Pid
-	stat, err := fs.Stat(pid)
-	for deadline := time.Now().Add(10 * time.Second); err == nil && stat.Comm != "sleep" && time.Now().Before(deadline); time.Sleep(time.Millisecond) {
-		stat, err = fs.Stat(pid)
+	// A program that has just been called has its name before its arguments.
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		if args, err := fs.Cmdline(pid); err != nil || len(args) > 0 && args[0] == "sleep" {
+			break
+		}
 	}
+	stat, err := fs.Stat(pid)
 	sid, _ := unix.Getsid(pid)
 	if err != nil || stat.PID != pid || stat.PPID != os.Getpid() || stat.SID != sid || stat.Threads != 1 || stat.Comm != "sleep" || stat.Zombie() {
 		t.Errorf("%+v, error %v", stat, err)
