@@ -27,7 +27,7 @@ func (s *service) exited(in *instance) {
 		return
 	}
 	exit, _ := in.proc.Exit()
-	s.count(exit)
+	s.count(in, exit)
 	s.mu.Lock()
 	if s.inst != in {
 		s.mu.Unlock()

@@ -28,11 +28,22 @@ func (sup *Supervisor) Counters() []Counters {
 	return list
 }
 
+// markStoppedLocked keeps the end of what runs from being counted: the service
+// may have gone on to another state by the time it is dealt with.
+func (s *service) markStoppedLocked() {
+	if s.inst == nil {
+		return
+	}
+	if _, ended := s.inst.proc.Exit(); !ended {
+		s.inst.stopped = true
+	}
+}
+
 // count counts the end of an instance.
-func (s *service) count(exit reap.Exit) {
+func (s *service) count(in *instance, exit reap.Exit) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.state == Stopping {
+	if in.stopped {
 		return
 	}
 	s.exits++

@@ -26,6 +26,8 @@ type instance struct {
 	// published is closed when whoever started it has taken note of it: its
 	// exit may be told before that.
 	published chan struct{}
+	// stopped says that it was to be stopped before it ended; under its service's mu.
+	stopped bool
 }
 
 // program is what to start, and what follows.

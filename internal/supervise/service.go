@@ -313,6 +313,9 @@ func (s *service) set(state State, ready bool, err error) {
 
 func (s *service) setLocked(state State, ready bool, err error) Event {
 	s.state, s.ready, s.lastErr = state, ready, err
+	if state == Stopping {
+		s.markStoppedLocked()
+	}
 	if !state.live() {
 		s.unwatchLocked()
 	}
