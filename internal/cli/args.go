@@ -3,12 +3,16 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/seancehq/seance/manifest"
 )
 
 // arguments lets a command have so many arguments, at the least and at the
@@ -26,17 +30,53 @@ func arguments(least, most int) cobra.PositionalArgs {
 	}
 }
 
-// unexpected is an argument too many. A manifest is named with a flag.
+// unexpected is an argument too many. A manifest and a live image are named with
+// flags.
 func unexpected(cmd *cobra.Command, arg string) error {
-	if cmd.Flags().Lookup("file") == nil || !isYAML(arg) && !exists(arg) {
-		return fmt.Errorf("unexpected argument %q", arg)
+	switch {
+	case cmd.Flags().Lookup("file") != nil && (namesManifest(arg) || exists(arg)):
+		return manifestMeant(cmd, arg)
+	case isAboutImage(cmd) && checkLiveName(arg) == nil:
+		return fmt.Errorf("unexpected argument %q; a live image is named with -i: %s -i %s", arg, cmd.CommandPath(), arg)
 	}
-	return fmt.Errorf("unexpected argument %q; write -f %s", arg, shellWord(arg))
+	return fmt.Errorf("unexpected argument %q", arg)
 }
 
-func isYAML(file string) bool {
-	extension := filepath.Ext(file)
-	return extension == ".yaml" || extension == ".yml"
+// isAboutImage says that a command is about one live image and nothing in it.
+func isAboutImage(cmd *cobra.Command) bool {
+	switch cmd.CommandPath() {
+	case "seance quit", "seance reload", "seance ps", "seance top", "seance tree", "seance list", "seance metrics":
+		return true
+	}
+	return false
+}
+
+// manifestMeant is the error of a manifest that stands where none does.
+func manifestMeant(cmd *cobra.Command, arg string) error {
+	return fmt.Errorf("unexpected argument %q; a manifest is named with -f: %s -f %s", arg, cmd.CommandPath(), shellWord(arg))
+}
+
+// namesManifest says that an argument looks like a manifest, be it there or not,
+// or is a folder that holds one.
+func namesManifest(arg string) bool {
+	switch filepath.Ext(arg) {
+	case ".yaml", ".yml":
+		return true
+	}
+	if name := filepath.Base(arg); name == "Procfile" || strings.HasPrefix(name, "Procfile.") {
+		return true
+	}
+	if info, err := os.Stat(arg); err != nil || !info.IsDir() {
+		return false
+	}
+	_, err := manifest.Read(arg)
+	return !errors.Is(err, fs.ErrNotExist)
+}
+
+// namesProgram says that an argument is a file that can be executed.
+func namesProgram(arg string) bool {
+	info, err := os.Stat(arg)
+	return err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0
 }
 
 // anyNumber of arguments.

@@ -24,12 +24,17 @@ func programAfterDash(cmd *cobra.Command, args []string) error {
 	switch dash := cmd.ArgsLenAtDash(); {
 	case len(args) == 0 && dash >= 0:
 		return errors.New("no program after --")
-	case len(args) > 0 && dash != 0 && isYAML(args[0]):
+	case len(args) > 0 && dash != 0 && namesManifest(args[0]):
 		return unexpected(cmd, args[0])
 	case len(args) > 0 && dash != 0:
-		return fmt.Errorf("unexpected %q; a program to run stands after --: seance up -- %s", args[0], args[0])
+		return programMeant(cmd, args[0])
 	}
 	return nil
+}
+
+// programMeant is the error of a program that does not stand after "--".
+func programMeant(cmd *cobra.Command, arg string) error {
+	return fmt.Errorf("unexpected argument %q; a program to run stands after --: %s -- %s", arg, cmd.CommandPath(), arg)
 }
 
 // upProgram boots an image around one program.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 	"time"
 
@@ -66,6 +67,9 @@ behind is ended: SIGTERM, then SIGKILL. No file is read or written.`,
 			}
 			if program {
 				return runProgram(args, f)
+			}
+			if err := notServices(cmd, f.files, args); err != nil {
+				return usageIn(cmd, err)
 			}
 			return a.run(f, args)
 		},
@@ -130,6 +134,27 @@ func servicesOrProgram(cmd *cobra.Command, args []string) error {
 		return errors.New("no program after --")
 	}
 	return nil
+}
+
+// notServices refuses the name of a manifest or a program in the place of a
+// service's. That it is none, and what services there are, is found out later.
+func notServices(cmd *cobra.Command, files, args []string) error {
+	for _, arg := range args {
+		manifestLike := namesManifest(arg)
+		if !manifestLike && !namesProgram(arg) || isService(files, arg) {
+			continue
+		}
+		if manifestLike {
+			return manifestMeant(cmd, arg)
+		}
+		return programMeant(cmd, arg)
+	}
+	return nil
+}
+
+func isService(files []string, name string) bool {
+	m, err := manifest.Read(files...)
+	return err == nil && slices.ContainsFunc(m.Services, func(s manifest.Service) bool { return s.Name == name || s.Of == name })
 }
 
 // run runs a manifest's services.
