@@ -23,6 +23,7 @@ func (s *service) reapSpec(spec *manifest.Service, n int, args []string) (reap.S
 		Args:       args,
 		Dir:        spec.Workdir,
 		Env:        environment(s.sup.env, who.env, spec.Env, serviceMarks(spec, n)...),
+		OwnPath:    spec.Env["PATH"] != "",
 		Credential: who.credential,
 		Umask:      spec.Umask,
 		Nice:       spec.Nice,

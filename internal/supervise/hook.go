@@ -61,9 +61,10 @@ func (h *hook) spawn(args []string, mark string) (*instance, error) {
 	h.set(Starting, nil)
 	p := program{
 		start: reap.Spec{
-			Args: args,
-			Dir:  h.spec.Workdir,
-			Env:  environment(h.sup.env, nil, h.spec.Env, envHook+"="+h.spec.Name, mark),
+			Args:    args,
+			Dir:     h.spec.Workdir,
+			Env:     environment(h.sup.env, nil, h.spec.Env, envHook+"="+h.spec.Name, mark),
+			OwnPath: h.spec.Env["PATH"] != "",
 		},
 		log:    h.sup.logs.Log(h.spec.Name),
 		dev:    h.sup.dev,

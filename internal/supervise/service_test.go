@@ -50,9 +50,11 @@ func TestStartAndStop(t *testing.T) {
 func TestProgramIsNotThere(t *testing.T) {
 	s := service("db", "")
 	s.Command = []string{"redis-serverr"}
+	own := strings.Repeat("/far", 30)
+	s.Env = map[string]string{"PATH": own}
 	g := newRig(t, services(s))
 	err := g.Start(limit(t), "db")
-	if err == nil || !strings.HasPrefix(err.Error(), `cannot start service "db": program "redis-serverr" not found in PATH; `) {
+	if err == nil || !strings.HasPrefix(err.Error(), `cannot start service "db": program "redis-serverr" is in no folder of PATH (`+own+`); `) {
 		t.Error(err)
 	}
 	if s := g.status("db"); s.State != supervise.Failed || s.Err == nil {

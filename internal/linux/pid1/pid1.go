@@ -102,9 +102,17 @@ func find(program string) (string, error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return "", &StartError{NotFound, fmt.Errorf("program %q does not exist", program)}
 	case errors.Is(err, exec.ErrNotFound):
-		return "", &StartError{NotFound, fmt.Errorf("program %q not found in PATH (now %s)", program, os.Getenv("PATH"))}
+		return "", &StartError{NotFound, fmt.Errorf("program %q is in no folder of PATH%s", program, shortPath())}
 	}
 	return "", &StartError{CannotExecute, fmt.Errorf("cannot run program %q: %w", program, errors.Unwrap(err))}
+}
+
+// shortPath is PATH in parentheses where that is short, as in a container.
+func shortPath() string {
+	if path := os.Getenv("PATH"); len(path) < 80 {
+		return " (" + path + ")"
+	}
+	return ""
 }
 
 // start starts the program. What has no header of its own is a script for the

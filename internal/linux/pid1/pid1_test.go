@@ -105,6 +105,17 @@ func TestEndsAsTheProgramEnded(t *testing.T) {
 	}
 }
 
+func TestSaysThatAProgramIsNotFound(t *testing.T) {
+	for path, shown := range map[string]string{"/bin:/sbin": " (/bin:/sbin)", strings.Repeat("/far:", 30) + "/bin": ""} {
+		cmd := command(t, "no-such-program")
+		cmd.Env = append(cmd.Environ(), "PATH="+path)
+		out, _ := cmd.CombinedOutput()
+		if want := `program "no-such-program" is in no folder of PATH` + shown + "\n"; !strings.HasSuffix(string(out), want) {
+			t.Errorf("PATH=%s: %q, want %q at the end", path, out, want)
+		}
+	}
+}
+
 func TestPassesOnEverySignal(t *testing.T) {
 	everywhere(t, func(t *testing.T, command func(...string) *exec.Cmd) {
 		cmd := command(copyOfSelf(t), "tell-signals")

@@ -56,8 +56,27 @@ func lookPath(spec Spec) (string, error) {
 	if denied != "" {
 		return "", &StartError{program, fmt.Sprintf("program %q is not executable: chmod +x %s", program, denied), fs.ErrPermission}
 	}
-	reason := fmt.Sprintf("program %q not found in PATH; install it, correct the command, or add its folder to PATH (now %s)", program, path)
-	return "", &StartError{program, reason, fs.ErrNotExist}
+	return "", &StartError{program, notFound(spec, path), fs.ErrNotExist}
+}
+
+// shortPath is how long a PATH may be that is shown though nobody has set it for
+// the program: what most systems begin with.
+const shortPath = 79
+
+// notFound tells that a program is in no folder of PATH, and what may be meant.
+func notFound(spec Spec, path string) string {
+	program := spec.Args[0]
+	shown := ""
+	if spec.OwnPath || len(path) <= shortPath {
+		shown = fmt.Sprintf(" (%s)", path)
+	}
+	hint := "install it, correct the command, or add its folder to PATH"
+	if info, err := os.Stat(within(spec.Dir, program)); err == nil && info.Mode().IsRegular() {
+		hint = fmt.Sprintf("that of its working directory is called ./%s", program)
+	} else if strings.ContainsAny(program, " \t") {
+		hint = "arguments stand apart in a list, as in [program, argument]; a string is run by a shell"
+	}
+	return fmt.Sprintf("program %q is in no folder of PATH%s; %s", program, shown, hint)
 }
 
 func pathOf(env []string) string {

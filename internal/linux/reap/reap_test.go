@@ -237,13 +237,19 @@ func TestStartErrorsSayWhatToDo(t *testing.T) {
 	noise := write("noise", "\x00\x01\x02", 0o755)
 
 	path := "PATH=" + dir
+	long := strings.Repeat("/far", 30)
 	tests := []struct {
 		spec  reap.Spec
 		cause error
 		text  string
 	}{
 		{reap.Spec{}, syscall.EINVAL, "no program given"},
-		{reap.Spec{Args: []string{"redis-serverr"}, Env: []string{path}}, fs.ErrNotExist, `program "redis-serverr" not found in PATH; install it, correct the command, or add its folder to PATH (now ` + dir + `)`},
+		{reap.Spec{Args: []string{"redis-serverr"}, Env: []string{path}, OwnPath: true}, fs.ErrNotExist, `program "redis-serverr" is in no folder of PATH (` + dir + `); install it, correct the command, or add its folder to PATH`},
+		{reap.Spec{Args: []string{"redis-serverr"}, Env: []string{"PATH=/nowhere:" + long}, OwnPath: true}, fs.ErrNotExist, `program "redis-serverr" is in no folder of PATH (/nowhere:` + long + `); install it, correct the command, or add its folder to PATH`},
+		{reap.Spec{Args: []string{"redis-serverr"}, Env: []string{"PATH=" + long}}, fs.ErrNotExist, `program "redis-serverr" is in no folder of PATH; install it, correct the command, or add its folder to PATH`},
+		{reap.Spec{Args: []string{"redis-serverr"}, Env: []string{"PATH=/bin"}}, fs.ErrNotExist, `program "redis-serverr" is in no folder of PATH (/bin); install it, correct the command, or add its folder to PATH`},
+		{reap.Spec{Args: []string{"lost"}, Env: []string{"PATH=/bin"}, Dir: dir}, fs.ErrNotExist, `program "lost" is in no folder of PATH (/bin); that of its working directory is called ./lost`},
+		{reap.Spec{Args: []string{"sleep 1"}, Env: []string{"PATH=/bin"}}, fs.ErrNotExist, `program "sleep 1" is in no folder of PATH (/bin); arguments stand apart in a list, as in [program, argument]; a string is run by a shell`},
 		{reap.Spec{Args: []string{"plain"}, Env: []string{path}}, fs.ErrPermission, `program "plain" is not executable: chmod +x ` + plain},
 		{reap.Spec{Args: []string{"./plain"}, Dir: dir}, fs.ErrPermission, `program "./plain" is not executable: chmod +x ` + plain},
 		{reap.Spec{Args: []string{"./gone"}, Dir: dir}, fs.ErrNotExist, `program ` + dir + `/gone does not exist`},

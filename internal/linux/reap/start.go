@@ -21,6 +21,9 @@ type Spec struct {
 	Dir string
 	// Env is the whole environment, KEY=value each. nil means empty.
 	Env []string
+	// OwnPath says that the PATH in Env was set for this program: it is shown when
+	// the program is not in it.
+	OwnPath bool
 	// Files become the descriptors 0, 1, 2 and so on; nil ones, and those of the
 	// first three that are missing, are /dev/null. They are put into blocking mode.
 	Files []*os.File
