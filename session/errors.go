@@ -46,6 +46,13 @@ var (
 
 var errGoexit = errors.New("the handler ended its goroutine (runtime.Goexit)")
 
+// Naming is an error of a handler that says itself which one has failed, at what: a
+// [HandlerError] of it adds nothing, so that a message names the handler once.
+type Naming interface {
+	error
+	NamesHandler()
+}
+
 // HandlerError says which handler failed, at what.
 type HandlerError struct {
 	ID       string
@@ -55,6 +62,9 @@ type HandlerError struct {
 }
 
 func (e *HandlerError) Error() string {
+	if own, ok := e.Err.(Naming); ok {
+		return own.Error()
+	}
 	switch e.Action {
 	case Deferred:
 		return fmt.Sprintf("cannot run deferred action %q: %v", e.ID, e.Err)

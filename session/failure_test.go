@@ -175,6 +175,21 @@ func TestInARolledBackStartupNothingIsSavedAnyMore(t *testing.T) {
 	}
 }
 
+// naming is an error that names the handler.
+type naming struct{ error }
+
+func (naming) NamesHandler() {}
+
+func TestHandlerIsNamedOnce(t *testing.T) {
+	var d diary
+	m := session.New()
+	register(t, m, d.failing("a", naming{errors.New(`cannot open shop "a": disk full`)}, nil))
+	_, err := m.Boot(t.Context())
+	if want := `cannot open shop "a": disk full`; err == nil || err.Error() != want {
+		t.Errorf("boot: %v, want %s", err, want)
+	}
+}
+
 func TestCollectKeepsAllErrorsWithTheirNames(t *testing.T) {
 	var d diary
 	m := session.New()

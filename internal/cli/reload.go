@@ -197,11 +197,7 @@ func (a *app) printReloaded(name string, r *api.ReloadResult) error {
 func failedSteps(r *api.ReloadResult) error {
 	var failed []string
 	for _, s := range r.Steps {
-		switch {
-		case s.Error == "":
-		case s.Kind == "hook":
-			failed = append(failed, fmt.Sprintf("hook %s: %s", s.Name, s.Error))
-		default: // it names the service itself
+		if s.Error != "" {
 			failed = append(failed, s.Error)
 		}
 	}

@@ -26,7 +26,7 @@ func (in *Init) keepFailure(r session.Record) {
 	}
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	in.failures = append(in.failures, r.Err)
+	in.failures = append(in.failures, r.HandlerError())
 }
 
 // rolledBack says why there is no image: what failed, with the last lines of

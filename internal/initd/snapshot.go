@@ -10,6 +10,7 @@ import (
 
 	"github.com/seancehq/seance/api"
 	"github.com/seancehq/seance/internal/link"
+	"github.com/seancehq/seance/internal/supervise"
 	"github.com/seancehq/seance/session"
 )
 
@@ -198,7 +199,7 @@ func handlerRun(r session.Record) api.HandlerRun {
 		Started: r.Start, DurationMS: ms(r.Duration),
 	}
 	if r.Err != nil {
-		run.Error = r.Err.Error()
+		run.Error = supervise.Cause(r.Err).Error() // the handler's name is beside it
 	}
 	return run
 }

@@ -15,6 +15,15 @@ const (
 // ErrNever says that what is waited for does not come by itself.
 var ErrNever = errors.New("it does not come to that by itself")
 
+// neverError is an [ErrNever] in the words that tell why.
+type neverError struct {
+	why string
+	err error
+}
+
+func (e neverError) Error() string   { return e.why + ": " + e.err.Error() }
+func (e neverError) Unwrap() []error { return []error{ErrNever, e.err} }
+
 // Await waits until a service, or all replicas of one, are ready or stopped, and
 // gives their status. One that has failed, or has ended and is not to be started
 // again, is an error when it was to get ready: it wraps [ErrNever], and what the
@@ -81,9 +90,9 @@ func (st Status) reached(what string) (bool, error) {
 	case st.Ready:
 		return true, nil
 	case st.State == Failed:
-		return false, fmt.Errorf("%w: it has failed: %w", ErrNever, st.reason())
+		return false, neverError{"it has failed", st.reason()}
 	case st.State == Exited:
-		return false, fmt.Errorf("%w: it has ended and is not to be started again: %w", ErrNever, st.reason())
+		return false, neverError{"it has ended and is not to be started again", st.reason()}
 	}
 	return false, nil
 }

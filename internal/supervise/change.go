@@ -223,7 +223,7 @@ func (c *changing) stop(ctx context.Context, s *service) { c.end(s, s.stopForUse
 func (c *changing) lostNeed(s *service) error {
 	for _, n := range s.needed() {
 		if err := c.failure(n); err != nil {
-			return &NeedError{n.spec().Name, "failed: " + firstLine(err), err}
+			return &NeedError{n.spec().Name, "failed: " + firstLine(Cause(err)), err}
 		}
 	}
 	return nil
@@ -269,7 +269,7 @@ func (c *changing) end(s *service, err error) {
 	defer c.mu.Unlock()
 	c.done[s] = true
 	if err != nil {
-		c.changes[s].Err = fmt.Errorf("cannot %s service %q: %w", c.action, s.spec().Name, err)
+		c.changes[s].Err = failure(c.action, "service", s.spec().Name, err)
 	}
 }
 

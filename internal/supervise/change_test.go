@@ -18,6 +18,21 @@ import (
 )
 
 // change changes services, and sees that all went well.
+func TestStartTellsOnceWhatFailed(t *testing.T) {
+	db := service("db", "echo no disk; exit 3")
+	db.Ready = &manifest.Ready{Log: "up", Timeout: patient}
+	web := service("web", "exec sleep 600")
+	web.Needs = []string{"db"}
+	g := newRig(t, services(db, web))
+	changes, err := g.Change(limit(t), supervise.ActionStart, []string{"web"}, true)
+	if err != nil || len(changes) != 2 || changes[1].Err == nil {
+		t.Fatalf("%+v, %v", changes, err)
+	}
+	if got, want := changes[1].Err.Error(), `cannot start service "web": it needs "db", which failed: it ended before it was ready (exit status 3)`; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
 func (g *rig) change(action string, names ...string) []supervise.Change {
 	g.t.Helper()
 	changes, err := g.Change(limit(g.t), action, names, true)

@@ -40,11 +40,11 @@ func (h serviceHandler) Startup(ctx context.Context, booting bool) error {
 		err = s.startup(ctx)
 	case verify:
 		if err := s.verify(ctx); err != nil {
-			return fmt.Errorf("service %q does not answer after the boot: %w", s.spec().Name, err)
+			return &HandlerError{fmt.Sprintf("service %q does not answer after the boot", s.spec().Name), err}
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("cannot start service %q: %w", s.spec().Name, err)
+		return failure("start", "service", s.spec().Name, err)
 	}
 	return nil
 }
@@ -62,7 +62,7 @@ func (h serviceHandler) Shutdown(ctx context.Context, quitting bool) error {
 		return nil
 	}
 	if err := s.takeDown(ctx); err != nil {
-		return fmt.Errorf("cannot stop service %q: %w", s.spec().Name, err)
+		return failure("stop", "service", s.spec().Name, err)
 	}
 	return nil
 }

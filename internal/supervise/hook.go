@@ -45,9 +45,8 @@ func (h *hook) run(ctx context.Context, args []string, mark string) error {
 		err = h.wait(ctx, in)
 	}
 	if err != nil {
-		err = fmt.Errorf("cannot run hook %q: %w", h.spec.Name, err)
 		h.set(Failed, err)
-		return err
+		return failure("run", "hook", h.spec.Name, err)
 	}
 	h.set(Exited, nil)
 	return nil

@@ -1,0 +1,31 @@
+package supervise
+
+import "fmt"
+
+// HandlerError is why something could not be done with a service or a hook. It
+// names that, once, and is a [session.Naming].
+type HandlerError struct {
+	// What could not be done, such as: cannot start service "db".
+	What string
+	Err  error
+}
+
+func (e *HandlerError) Error() string { return e.What + ": " + e.Err.Error() }
+func (e *HandlerError) Unwrap() error { return e.Err }
+
+// NamesHandler says that the session manager need not.
+func (e *HandlerError) NamesHandler() {}
+
+// failure is the error of what could not be done with a service or a hook.
+func failure(verb, kind, name string, err error) error {
+	return &HandlerError{What: fmt.Sprintf("cannot %s %s %q", verb, kind, name), Err: err}
+}
+
+// Cause is what an error says beside the name of the service or hook, for where
+// that stands already.
+func Cause(err error) error {
+	if named, ok := err.(*HandlerError); ok {
+		return named.Err
+	}
+	return err
+}
