@@ -38,13 +38,9 @@ func Find(connections []Connection) ([]string, error) {
 	if len(connections) == 0 {
 		return nil, nil
 	}
-	c, err := nftables.New()
+	c, tables, err := locks()
 	if err != nil {
-		return nil, fmt.Errorf("cannot look for network locks: %w", err)
-	}
-	tables, err := locks(c)
-	if err != nil {
-		return nil, fmt.Errorf("cannot look for network locks: %w", err)
+		return nil, err
 	}
 	var names []string
 	for _, t := range tables {
@@ -64,11 +60,7 @@ func Find(connections []Connection) ([]string, error) {
 
 // All names the tables of CRIU's that there are.
 func All() ([]string, error) {
-	c, err := nftables.New()
-	if err != nil {
-		return nil, fmt.Errorf("cannot look for network locks: %w", err)
-	}
-	tables, err := locks(c)
+	_, tables, err := locks()
 	var names []string
 	for _, t := range tables {
 		names = append(names, t.Name)
@@ -124,13 +116,9 @@ func RemoveEmpty(but []string) error {
 }
 
 func emptyTables(but []string) ([]string, error) {
-	c, err := nftables.New()
+	c, tables, err := locks()
 	if err != nil {
-		return nil, fmt.Errorf("cannot look for network locks: %w", err)
-	}
-	tables, err := locks(c)
-	if err != nil {
-		return nil, fmt.Errorf("cannot look for network locks: %w", err)
+		return nil, err
 	}
 	var names []string
 	for _, t := range tables {
@@ -144,9 +132,17 @@ func emptyTables(but []string) ([]string, error) {
 	return names, nil
 }
 
-func locks(c *nftables.Conn) ([]*nftables.Table, error) {
+// locks lists the tables of CRIU's, and by what to ask for more of them.
+func locks() (*nftables.Conn, []*nftables.Table, error) {
+	c, err := nftables.New()
+	if err != nil {
+		return nil, nil, fmt.Errorf("cannot look for network locks: %w", err)
+	}
 	all, err := c.ListTablesOfFamily(nftables.TableFamilyINet)
-	return slices.DeleteFunc(all, func(t *nftables.Table) bool { return !strings.HasPrefix(t.Name, prefix) }), err
+	if err != nil {
+		return nil, nil, fmt.Errorf("cannot look for network locks: %w", err)
+	}
+	return c, slices.DeleteFunc(all, func(t *nftables.Table) bool { return !strings.HasPrefix(t.Name, prefix) }), nil
 }
 
 // lockedBy lists what a table of CRIU's locks: the elements of its sets.
