@@ -50,6 +50,10 @@ func (b *box) run(args ...string) *running {
 		}
 	})
 	r.cmd.Stdout, r.cmd.Stderr = r.out, r.err
+	if r.cmd.SysProcAttr == nil {
+		r.cmd.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	r.cmd.SysProcAttr.Setsid = true // whoever tests may have a terminal, and SIGHUP is another thing then
 	if err := r.cmd.Start(); err != nil {
 		b.t.Fatal(err)
 	}

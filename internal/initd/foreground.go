@@ -35,8 +35,8 @@ type Foreground struct {
 	// Chosen, a folder for things that pass is used.
 	Home   api.Home
 	Chosen bool
-	// Only are the services to run, with those that they need; none: all that
-	// are not disabled.
+	// Only are the services to run, with those that they need, after a reload too;
+	// none: all that are not disabled.
 	Only []string
 	// Until is the service with whose end the image ends; "": with the last one.
 	Until string
@@ -104,9 +104,10 @@ func (f Foreground) Run(signals <-chan os.Signal) (status int, err error) {
 		written:    make(chan struct{}),
 		cleared:    make(chan struct{}),
 	}
-	if r.Manifest, err = r.selected(r.Manifest); err != nil {
+	if err := r.checkNames(r.Manifest); err != nil {
 		return 0, err
 	}
+	r.Manifest = r.selected(r.Manifest)
 	if r.place, err = r.claim(); err != nil {
 		return 0, err
 	}
@@ -371,12 +372,18 @@ func (r *foreground) sayFailures(err error) {
 // reload has the image become what the manifest says now.
 func (r *foreground) reload() {
 	m, err := r.Reread()
+	var done any
 	if err == nil {
-		_, err = r.in.reload(context.Background(), api.ReloadRequest{Manifest: m.Source, ManifestPath: m.Path})
+		done, err = r.in.reload(context.Background(), api.ReloadRequest{Manifest: m.Source, ManifestPath: m.Path})
 	}
 	if err != nil {
 		r.Say(fmt.Sprintf("cannot reload: %v", err))
 		return
+	}
+	for _, step := range done.(api.ReloadResult).Steps {
+		if step.Error != "" {
+			r.Say(step.Error)
+		}
 	}
 	r.Say("reloaded")
 }

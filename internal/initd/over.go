@@ -101,13 +101,11 @@ func (r *foreground) over() string {
 }
 
 // selected is a manifest with only those services enabled that were asked for,
-// and those that they need.
-func (r *foreground) selected(m *manifest.Manifest) (*manifest.Manifest, error) {
-	if err := r.checkNames(m); err != nil {
-		return nil, err
-	}
+// and those that they need. One that was asked for and that a reload has taken
+// away is left out.
+func (r *foreground) selected(m *manifest.Manifest) *manifest.Manifest {
 	if len(r.Only) == 0 {
-		return m, nil
+		return m
 	}
 	chosen := map[string]bool{}
 	var choose func(name string)
@@ -129,7 +127,7 @@ func (r *foreground) selected(m *manifest.Manifest) (*manifest.Manifest, error) 
 	for i := range some.Services {
 		some.Services[i].Disabled = !chosen[some.Services[i].Name]
 	}
-	return &some, nil
+	return &some
 }
 
 // checkNames refuses names of services that there are not.

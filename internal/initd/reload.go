@@ -28,6 +28,9 @@ func (in *Init) reload(ctx context.Context, req api.ReloadRequest) (any, error) 
 	if err != nil {
 		return nil, refused(api.CodeBad, "cannot reload image %q: %v", in.imageName(), err)
 	}
+	if in.foreground != nil {
+		to = in.foreground.selected(to)
+	}
 	if req.DryRun {
 		return in.applied(in.services.Reload(ctx, in.manager, to, true, nil))
 	}
