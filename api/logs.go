@@ -14,8 +14,10 @@ func (q LogQuery) values() url.Values {
 	for _, s := range q.Services {
 		v.Add("service", s)
 	}
-	if !q.Since.IsZero() {
-		v.Set("since", q.Since.UTC().Format(time.RFC3339Nano))
+	for name, t := range map[string]time.Time{"since": q.Since, "until": q.Until} {
+		if !t.IsZero() {
+			v.Set(name, t.UTC().Format(time.RFC3339Nano))
+		}
 	}
 	if q.Grep != "" {
 		v.Set("grep", q.Grep)
@@ -44,9 +46,11 @@ func ParseLogQuery(v url.Values) (q LogQuery, err error) {
 			}
 		}
 	}
-	if s := v.Get("since"); s != "" {
-		if q.Since, err = time.Parse(time.RFC3339Nano, s); err != nil {
-			return q, fmt.Errorf("since is %q, and must be a time such as 2026-01-31T15:04:05Z", s)
+	for name, into := range map[string]*time.Time{"since": &q.Since, "until": &q.Until} {
+		if s := v.Get(name); s != "" {
+			if *into, err = time.Parse(time.RFC3339Nano, s); err != nil {
+				return q, fmt.Errorf("%s is %q, and must be a time such as 2026-01-31T15:04:05Z", name, s)
+			}
 		}
 	}
 	for _, s := range v["after"] {

@@ -146,6 +146,7 @@ type LogQuery struct {
 	Tail     int      // the last so many lines; negative: all
 	Follow   bool
 	Since    time.Time // zero: from the beginning
+	Until    time.Time // zero: to the end; who follows is done when it has passed
 	Grep     string    // a regular expression (RE2) that the text matches; "": any
 	// Marks asks for the mark of each line, and of where each log begins unless
 	// that is its beginning. What was read can then be gone on with, exactly.

@@ -385,6 +385,8 @@ func TestWrongUsage(t *testing.T) {
 		{"boot a b", "unexpected argument \"b\"; see: seance boot --help"},
 		{"image rm", "missing NAME[:TAG]|DIGEST…; see: seance image rm --help"},
 		{"logs -n x", "--tail is \"x\": it must be a number of lines, 0 or more; see: seance logs --help"},
+		{"logs --since 1m --until 2m", "--until is before --since; see: seance logs --help"},
+		{"logs --until soon", "--until is \"soon\": it must be a time ago such as 10m, or a date such as 2026-01-31T15:04:05Z; see: seance logs --help"},
 		{"logs -n -1", "--tail is \"-1\": it must be a number of lines, 0 or more; see: seance logs --help"},
 		{"handler add x --priority high", "--priority is \"high\": it must be a whole number; see: seance handler add --help"},
 		{"handler add x --timeout 3", "--timeout is \"3\": it must be a time such as 500ms or 30s; see: seance handler add --help"},

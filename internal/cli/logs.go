@@ -32,11 +32,15 @@ replicas stands for all of them.`,
 		Example: `  seance logs
   seance logs -f web
   seance logs -n 100 --timestamps db web
-  seance logs --since 10m --grep 'error|panic'`,
+  seance logs --since 10m --grep 'error|panic'
+  seance logs --since 15:00 --until 15:10`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if _, err := regexp.Compile(q.Grep); err != nil {
 				return usageIn(cmd, fmt.Errorf("--grep is no regular expression: %w", err))
+			}
+			if !q.Until.IsZero() && q.Until.Before(q.Since) {
+				return usageIn(cmd, errors.New("--until is before --since"))
 			}
 			q.Services = args
 			return a.logs(cmd.Context(), q, timestamps)
@@ -45,6 +49,7 @@ replicas stands for all of them.`,
 	cmd.Flags().BoolVarP(&q.Follow, "follow", "f", false, "go on with new lines as they come")
 	cmd.Flags().VarP(linesFlag(&q.Tail), "tail", "n", "only the last `LINES` of each service (default: all)")
 	cmd.Flags().Var(momentFlag{&q.Since}, "since", "only lines since a `TIME`: 10m ago, or at 2026-01-31T15:04:05Z")
+	cmd.Flags().Var(momentFlag{&q.Until}, "until", "only lines until a `TIME`, as for --since; with -f it ends when that has passed")
 	cmd.Flags().StringVar(&q.Grep, "grep", "", "only lines that match a regular `EXPRESSION` (RE2)")
 	cmd.Flags().BoolVar(&timestamps, "timestamps", false, "begin each line with its time")
 	return cmd

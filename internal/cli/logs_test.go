@@ -44,6 +44,8 @@ func TestLogsOfAnImageThatWas(t *testing.T) {
 	p.writeLog(live, "db", "2026-01-02T03:04:06.000000001Z stderr F two")
 	p.run("logs", "-i", "shop").want(t, exitOK, "web | one\ndb  | two\nweb | three\n", "")
 	p.run("logs", "-i", "shop", "-f", "-n", "1", "web").want(t, exitOK, "three\n", "")
+	p.run("logs", "-i", "shop", "--until", "2026-01-02T03:04:06.5Z").want(t, exitOK, "web | one\ndb  | two\n", "")
+	p.run("logs", "-i", "shop", "-n", "1", "--since", "2026-01-01", "--until", "2026-01-02T03:04:06.5Z", "web").want(t, exitOK, "one\n", "")
 	p.run("logs", "-i", "shop", "mail").want(t, exitNotFound, "",
 		"seance: image \"shop\" has no service \"mail\" with a log; there are: db, web\n")
 	p.run("logs").want(t, exitNotFound, "", "seance: no such live image: nothing is live; start one with: seance up\n")

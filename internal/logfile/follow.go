@@ -16,7 +16,7 @@ const (
 // follow delivers what there is and what comes, until it is to end.
 func (r *reader) follow(ctx context.Context) error {
 	for pause := pollMin; ; {
-		last := r.hasEnded() // nothing is written after this
+		last := r.hasEnded() || r.query.isOver(time.Now()) // nothing that is asked for is written after this
 		n, err := r.round(ctx)
 		if err != nil {
 			return err
@@ -35,6 +35,15 @@ func (r *reader) follow(ctx context.Context) error {
 			return fmt.Errorf("cannot read logs: %w", err)
 		}
 	}
+}
+
+// settled is how long after its time a line may get into its file: lines are
+// written many at a time.
+const settled = 200 * time.Millisecond
+
+// isOver says that there will be no line any more that is not too new.
+func (q *Query) isOver(now time.Time) bool {
+	return !q.Until.IsZero() && now.Sub(q.Until) > settled
 }
 
 func (r *reader) hasEnded() bool {

@@ -27,6 +27,9 @@ type Query struct {
 	// Since leaves out what is older. A log without times has files that are
 	// older.
 	Since time.Time
+	// Until leaves out what is newer, but in a log without times; zero: nothing.
+	// Following ends when it has passed. Last counts what is not left out.
+	Until time.Time
 	// Grep leaves out entries whose text does not match; nil: none. Last then
 	// counts entries that do. A line of more than 16 KiB is looked at in parts.
 	Grep *regexp.Regexp
@@ -44,6 +47,10 @@ type Query struct {
 	// Idle is called whenever Read is about to wait for more; nil: nothing is.
 	Idle func() error
 }
+
+// isTooNew says that a line is left out because of its time. One without a time
+// never is.
+func (q *Query) isTooNew(l Line) bool { return !q.Until.IsZero() && l.Time.After(q.Until) }
 
 // Read calls fn with each line, those of several services in the order of
 // their times. It ends with the error of fn, with nil at the end of the logs,
@@ -240,7 +247,7 @@ func (r *reader) round(ctx context.Context) (delivered int, err error) {
 
 func (r *reader) deliver(c *cursor) error {
 	c.has = false
-	if c.line.Time.Before(r.query.Since) && !c.plain {
+	if c.line.Time.Before(r.query.Since) && !c.plain || r.query.isTooNew(c.line) {
 		return nil
 	}
 	if r.query.Grep != nil && !r.query.Grep.MatchString(c.line.Text) {

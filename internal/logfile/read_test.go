@@ -165,6 +165,28 @@ func TestFollowFromTheEnd(t *testing.T) {
 	}
 }
 
+func TestFollowUntilATimeHasPassed(t *testing.T) {
+	s := openSet(t, logfile.Options{})
+	s.Log("db").Note("old")
+	until := time.Now().Add(time.Second)
+	var got []string
+	err := logfile.Read(t.Context(), logfile.Query{Dir: s.Dir(), Last: logfile.All, Follow: true, Until: until}, func(l logfile.Line) error {
+		if l.Time.After(until) {
+			t.Errorf("%q was written after that", l.Text)
+		}
+		if got = append(got, l.Text); len(got) == 1 {
+			s.Log("db").Note("new")
+		}
+		return nil
+	})
+	if time.Now().Before(until) {
+		t.Error("it ended before the time had passed")
+	}
+	if err != nil || len(got) == 0 || t.Context().Err() != nil {
+		t.Errorf("got %q, error %v", got, err)
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	for _, seed := range []string{
 		stamp + " stdout F hello", stamp + " pty P", stamp + " stderr F:3 x", "2026-04-31T00:00:00.000000000Z a F ",

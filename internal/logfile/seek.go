@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"regexp"
 	"slices"
 	"strconv"
 	"time"
@@ -23,7 +22,7 @@ func (c *cursor) seek(q Query) error {
 	case resumed:
 		return c.seekMark(mark)
 	case q.Last >= 0:
-		return c.seekLast(q.Last, q.Grep)
+		return c.seekLast(q)
 	}
 	return c.seekTime(q.Since)
 }
@@ -144,10 +143,10 @@ func timeAfter(f io.ReaderAt, from, to int64) (begin int64, at time.Time, ok boo
 	}
 }
 
-// seekLast makes the cursor start n lines before the end. With an expression,
-// only entries that match are counted.
-func (c *cursor) seekLast(n int, grep *regexp.Regexp) error {
-	count := counter{cursor: c, left: n, grep: grep, begun: map[string]bool{}}
+// seekLast makes the cursor start so many lines before the end as are asked for.
+// Of entries only those count that are not left out.
+func (c *cursor) seekLast(q Query) error {
+	count := counter{cursor: c, query: q, left: q.Last, begun: map[string]bool{}}
 	for i := len(c.parts) - 1; i >= 0; i-- {
 		info, err := c.parts[i].Stat()
 		if err != nil {
@@ -175,16 +174,19 @@ func (c *cursor) seekLast(n int, grep *regexp.Regexp) error {
 // counter counts lines from the end of a log.
 type counter struct {
 	cursor *cursor
+	query  Query
 	left   int
-	grep   *regexp.Regexp
 	begun  map[string]bool // by stream: the parts before belong to a line that was counted
 }
 
 // take says whether an entry is among the last lines.
 func (n *counter) take(entry []byte) bool {
 	line := n.cursor.parse(entry)
-	if n.grep != nil {
-		if !n.grep.MatchString(line.Text) {
+	if n.query.isTooNew(line) {
+		return true
+	}
+	if grep := n.query.Grep; grep != nil {
+		if !grep.MatchString(line.Text) {
 			return n.left > 0
 		}
 		n.left--

@@ -39,6 +39,14 @@ func TestReadingBeginsAnywhere(t *testing.T) {
 		if !slices.Equal(later, all[i+1:]) {
 			t.Errorf("later than line %d: %d lines, want %d", i, len(later), len(all)-i-1)
 		}
+		until := readAll(t, logfile.Query{Dir: dir, Last: logfile.All, Until: all[i].Time})
+		if !slices.Equal(until, all[:i+1]) {
+			t.Errorf("until line %d: %d lines, want %d", i, len(until), i+1)
+		}
+		last := readAll(t, logfile.Query{Dir: dir, Last: 3, Until: all[i].Time})
+		if !slices.Equal(last, all[max(0, i-2):i+1]) {
+			t.Errorf("the last 3 until line %d: %q", i, texts(last))
+		}
 		mark, err := logfile.ParseMark(all[i].Mark.String())
 		if err != nil {
 			t.Fatal(err)

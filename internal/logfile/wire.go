@@ -12,7 +12,7 @@ import (
 // QueryFor answers a query of the API from the files in a folder.
 func QueryFor(dir string, asked api.LogQuery) (q Query, err error) {
 	q = Query{
-		Dir: dir, Services: asked.Services, Last: asked.Tail, Since: asked.Since, Follow: asked.Follow,
+		Dir: dir, Services: asked.Services, Last: asked.Tail, Since: asked.Since, Until: asked.Until, Follow: asked.Follow,
 		After: map[string]Mark{},
 	}
 	if asked.Grep != "" {

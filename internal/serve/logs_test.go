@@ -53,7 +53,7 @@ func TestLogsForAClientThatStopsReading(t *testing.T) {
 func TestLogsRefusesWhatItCannotRead(t *testing.T) {
 	server := httptest.NewServer(serve.Logs(t.TempDir(), nil, func(err error) { t.Error(err) }))
 	defer server.Close()
-	for _, query := range []string{"tail=x", "follow=2", "marks=x", "since=yesterday", "grep=(", "after=web", "after=web:x"} {
+	for _, query := range []string{"tail=x", "follow=2", "marks=x", "since=yesterday", "until=tomorrow", "grep=(", "after=web", "after=web:x"} {
 		resp, err := http.Get(server.URL + "?" + query)
 		if err != nil {
 			t.Fatal(err)

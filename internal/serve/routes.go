@@ -118,6 +118,7 @@ func Routes() []Route {
 				{Name: "tail", In: "query", Type: "integer", Summary: "The last so many lines; negative: all. Default: -1."},
 				{Name: "follow", In: "query", Type: "boolean", Summary: "Go on with what is written from now on."},
 				{Name: "since", In: "query", Type: "string", Summary: "Only lines from this time on, as in RFC 3339."},
+				{Name: "until", In: "query", Type: "string", Summary: "Only lines up to this time, as in RFC 3339; who follows is done when it has passed."},
 				{Name: "grep", In: "query", Type: "string", Summary: "Only lines that match this regular expression (RE2)."},
 				{Name: "marks", In: "query", Type: "boolean", Summary: "Have each line tell its mark, and before the first line come the marks of where each log begins."},
 				{Name: "after", In: "query", Type: "string", Repeated: true, Summary: "SERVICE:MARK, the mark of a line that was read before: only lines of that service that come after it. The tail does not count for it."},
