@@ -47,7 +47,7 @@ var rules = []rule{
 	// removes the network lock of a saved one: there is nobody left to ask. It
 	// looks at the processes of the host by itself too: they are no image's.
 	// What runs in the foreground is init itself, in the command's own process.
-	{pkg: "internal/cli", ours: []string{"process", "session", "manifest", "image", "api", "internal/initd", "internal/supervise", "internal/linux/mirror", "internal/linux/netlock", "internal/linux/pid1", "internal/linux/pidfd", "internal/linux/procfs", "internal/logfile", "internal/program", "internal/version"}},
+	{pkg: "internal/cli", ours: []string{"process", "session", "manifest", "image", "api", "internal/initd", "internal/live", "internal/supervise", "internal/linux/mirror", "internal/linux/netlock", "internal/linux/pid1", "internal/linux/pidfd", "internal/linux/procfs", "internal/logfile", "internal/program", "internal/version"}},
 	{pkg: "internal/bench/...", ours: []string{"internal/bench/...", "api"}},
 	{pkg: "internal/e2e/...", ours: []string{"api", "image", "internal/linux/netlock"}},
 	{pkg: "internal/archtest"},

@@ -22,20 +22,24 @@ import (
 
 func (a *app) logsCommand() *cobra.Command {
 	var q api.LogQuery
-	var timestamps bool
+	var timestamps, remove bool
 	cmd := &cobra.Command{
 		Use:   "logs [SERVICE…]",
 		Short: "Print what services have written",
 		Long: `Print what services have written to standard output, standard error or their
-terminal. The log outlives the image: it can be read after a quit. The name of
-replicas stands for all of them.`,
+terminal. The log outlives the image: it can be read after a quit, until it is
+removed with --rm. The name of replicas stands for all of them.`,
 		Example: `  seance logs
   seance logs -f web
   seance logs -n 100 --timestamps db web
   seance logs --since 10m --grep 'error|panic'
-  seance logs --since 15:00 --until 15:10`,
+  seance logs --since 15:00 --until 15:10
+  seance logs --rm -i shop`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if remove {
+				return a.removeLogs(cmd, args)
+			}
 			if _, err := regexp.Compile(q.Grep); err != nil {
 				return usageIn(cmd, fmt.Errorf("--grep is no regular expression: %w", err))
 			}
@@ -52,6 +56,7 @@ replicas stands for all of them.`,
 	cmd.Flags().Var(momentFlag{&q.Until}, "until", "only lines until a `TIME`, as for --since; with -f it ends when that has passed")
 	cmd.Flags().StringVar(&q.Grep, "grep", "", "only lines that match a regular `EXPRESSION` (RE2)")
 	cmd.Flags().BoolVar(&timestamps, "timestamps", false, "begin each line with its time")
+	cmd.Flags().BoolVar(&remove, "rm", false, "remove all logs of an image that is not live any more")
 	return cmd
 }
 

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bufio"
+	"errors"
 	"io"
 	"os"
 	"strings"
@@ -52,6 +53,28 @@ func TestLogsOfAnImageThatWas(t *testing.T) {
 
 	p.writeManifest("name: shop\nservices: {web: {command: [sleep, \"1\"]}}\n")
 	p.run("logs", "db").want(t, exitOK, "two\n", "")
+}
+
+func TestLogsAreRemoved(t *testing.T) {
+	p := newPlace(t)
+	p.run("logs", "--rm", "-i", "shop").want(t, exitNotFound, "", "seance: cannot remove the logs of image \"shop\": there are none\n")
+	p.writeLog(p.home.Live("shop"), "web", "2026-01-02T03:04:05.000000001Z stdout F one")
+	p.writeLog(p.home.Live("trial"), "web", "2026-01-02T03:04:05.000000001Z stdout F one")
+	p.run("logs", "--rm").want(t, exitUsage, "",
+		"seance: cannot remove logs: no image is named, with -i or by a manifest here; there are logs of shop, trial\n")
+	p.run("logs", "--rm", "-i", "shop", "web").want(t, exitUsage, "",
+		"seance: --rm removes the logs of all services, not of web alone; see: seance logs --help\n")
+	p.run("logs", "--rm", "-i", "shop", "-f").want(t, exitUsage, "", "seance: --rm and --follow exclude each other; see: seance logs --help\n")
+	p.run("logs", "--rm", "-i", "shop").want(t, exitOK, "removed the logs of shop\n", "")
+	if _, err := os.Stat(p.home.Live("shop").Dir); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("its folder is still there: %v", err)
+	}
+	p.serve("trial", with(shop("trial"), "GET /v1/logs", answer(logLines()...)))
+	p.run("logs", "--rm", "-i", "trial").want(t, exitFailed, "",
+		"seance: cannot remove the logs of image \"trial\": it is live; first: seance quit -i trial\n")
+	if _, err := os.Stat(p.home.Live("trial").Logs()); err != nil {
+		t.Error(err)
+	}
 }
 
 // A program inside an image reads the log files beside the socket it was given.

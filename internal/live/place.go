@@ -53,6 +53,20 @@ var ErrLocked = errors.New("another process keeps this image")
 // Lock makes the caller the only keeper of a live image, until it closes the
 // file or ends.
 func Lock(l api.Live) (*os.File, error) {
+	for range 100 {
+		f, err := lockFile(l)
+		if err == nil && isStill(f, l.Lock()) {
+			return f, nil
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+		f.Close() // the folder was removed meanwhile
+	}
+	return nil, ErrLocked
+}
+
+func lockFile(l api.Live) (*os.File, error) {
 	if err := os.MkdirAll(l.Dir, 0o700); err != nil {
 		return nil, err
 	}
@@ -68,6 +82,44 @@ func Lock(l api.Live) (*os.File, error) {
 		return nil, os.NewSyscallError("flock", err)
 	}
 	return f, nil
+}
+
+func isStill(f *os.File, path string) bool {
+	open, err := f.Stat()
+	if err != nil {
+		return false
+	}
+	now, err := os.Stat(path)
+	return err == nil && os.SameFile(open, now)
+}
+
+// Remove removes the folder of an image that is not live, with its logs. One
+// that somebody keeps, or that is on record, is [ErrLocked].
+func Remove(l api.Live) error {
+	lock, err := Lock(l)
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	if l.Recorded() {
+		return ErrLocked
+	}
+	entries, err := os.ReadDir(l.Dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries { // the lock last: until then nobody begins anew here
+		if path := filepath.Join(l.Dir, e.Name()); path != l.Lock() {
+			if err := RemoveAll(path); err != nil {
+				return err
+			}
+		}
+	}
+	if err := os.Remove(l.Lock()); err != nil {
+		return err
+	}
+	_ = os.Remove(l.Dir) // unless somebody has begun anew by now
+	return nil
 }
 
 // Sweep removes what a live image leaves in its folder, all but its logs.

@@ -89,6 +89,18 @@ func Services(dir string) ([]string, error) {
 	return slices.Sorted(maps.Keys(places)), err
 }
 
+// Elsewhere lists the logs that are said by dir to be in other places, sorted.
+func Elsewhere(dir string) (files []string) {
+	places, _ := placesIn(dir)
+	for _, p := range places {
+		if p.File != "" {
+			files = append(files, p.File)
+		}
+	}
+	slices.Sort(files)
+	return files
+}
+
 // placesIn finds the logs in a folder. An index that cannot be read hides those
 // elsewhere and no others: it is no error.
 func placesIn(dir string) (map[string]Place, error) {
