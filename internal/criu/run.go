@@ -2,6 +2,7 @@ package criu
 
 import (
 	"errors"
+	"os"
 	"slices"
 	"time"
 
@@ -25,13 +26,31 @@ func (c *CRIU) run(f func(*gocriu.Criu) error) error {
 	g := gocriu.MakeCriu()
 	g.SetCriuPath(c.Path)
 	before := children.List()
-	if err := g.Prepare(); err != nil {
+	if err := prepare(g); err != nil {
 		return err
 	}
 	stop := endOrphans(before)
 	err = f(g)
 	stop()
 	return errors.Join(err, g.Cleanup())
+}
+
+// prepare starts CRIU in the mode in which it sets no hardware breakpoints; it
+// is set by the environment alone.
+//
+// CRIU follows the end of its code inside a program by a breakpoint, and gives
+// up when it hears there that another one has been killed. The breakpoint stays,
+// and the program dies of it, which may be init. Without breakpoints CRIU
+// follows by system calls, and a program that it leaves alone gets out by itself.
+func prepare(g *gocriu.Criu) error {
+	const key, noBreakpoints = "CRIU_FAULT", "130"
+	if _, set := os.LookupEnv(key); set {
+		return g.Prepare()
+	}
+	if err := os.Setenv(key, noBreakpoints); err != nil {
+		return err
+	}
+	return errors.Join(g.Prepare(), os.Unsetenv(key))
 }
 
 // orphanGrace is how long f may still take to hear the last that CRIU has

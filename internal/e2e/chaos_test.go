@@ -192,17 +192,16 @@ func (c *chaos) some(all []string) []string {
 
 // anyProcess is one of the image's, but never its init.
 func (c *chaos) anyProcess() int {
-	init := c.image("chaos").PID
-	var below []int
-	for _, pid := range processes() {
-		if inNamespaceOf(pid, init) && pid != init {
-			below = append(below, pid)
-		}
-	}
+	below := below(c.image("chaos").PID)
 	if len(below) == 0 {
 		return 1 << 30 // nobody
 	}
 	return below[c.random.IntN(len(below))]
+}
+
+// below are the processes of an image but its init.
+func below(init int) []int {
+	return slices.DeleteFunc(processes(), func(pid int) bool { return pid == init || !inNamespaceOf(pid, init) })
 }
 
 func inNamespaceOf(pid, other int) bool {

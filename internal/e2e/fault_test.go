@@ -113,6 +113,50 @@ func TestCRIUIsKilledInTheMiddleOfASave(t *testing.T) {
 	b.goesOn("big")
 }
 
+// Programs may be killed while the image is saved, by whoever it is that kills
+// when memory runs out, and init outlives it. CRIU gives up then, most often
+// with its code inside another program.
+func TestProgramsAreKilledInTheMiddleOfSaves(t *testing.T) {
+	testenv.RequireCRIU(t)
+	b := newBox(t)
+	b.must("up", "-f", b.manifest("brittle", `services:
+  worker: {command: "while sleep 0.1; do :; done", replicas: 8, restart: {policy: always, delay: 10ms}}
+  idler: {command: [sleep, infinity], replicas: 8, restart: {policy: always, delay: 10ms}}
+`))
+	init := b.image("brittle").PID
+	done, kills := make(chan struct{}), 0
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		for {
+			select {
+			case <-done:
+				return
+			case <-time.After(rand.N(15 * time.Millisecond)):
+			}
+			if below := below(init); len(below) > 0 && syscall.Kill(below[rand.IntN(len(below))], syscall.SIGKILL) == nil {
+				kills++
+			}
+		}
+	}()
+	for range 12 {
+		b.try("snapshot") // it may be given up, for there is never a quiet moment
+	}
+	close(done)
+	<-stopped
+	if kills < 10 {
+		t.Errorf("only %d programs were killed", kills)
+	}
+	if now := b.image("brittle"); now.PID != init {
+		t.Fatalf("%+v, and its init was %d", now, init)
+	}
+	b.must("wait", "worker", "idler")
+	b.must("snapshot", "--quit")
+	b.must("boot", "brittle")
+	b.must("wait", "worker", "idler")
+	b.valid()
+}
+
 // sizeOf is the size of all files that a pattern names.
 func sizeOf(pattern string) (n int64) {
 	paths, _ := filepath.Glob(pattern)
