@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"os"
@@ -24,6 +25,7 @@ func playDeaf(socket string) int {
 	if _, err := net.Listen("unix", socket); err != nil {
 		return 1
 	}
+	fmt.Println("listening")
 	select {}
 }
 
@@ -36,15 +38,20 @@ func (p *place) startDeaf(name string) int {
 		p.t.Fatal(err)
 	}
 	cmd := exec.Command(os.Args[0], deafCommand, live.Socket())
-	if err := cmd.Start(); err != nil {
+	said, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
 		p.t.Fatal(err)
 	}
 	p.t.Cleanup(func() {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	})
-	if !appears(live.Socket()) {
-		p.t.Fatal("the deaf process does not listen")
+	// The socket is there before anything listens on it.
+	if _, err := io.ReadFull(said, make([]byte, len("listening\n"))); err != nil {
+		p.t.Fatal("the deaf process does not listen: ", err)
 	}
 	stop(p.t, cmd.Process.Pid)
 	p.recordInit(live, cmd.Process.Pid)
