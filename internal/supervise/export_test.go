@@ -16,3 +16,15 @@ func (sup *Supervisor) Efforts(name string) int {
 	defer s.mu.Unlock()
 	return len(s.efforts)
 }
+
+// Waiting is how many wait for the start of a service by the start-up list: its
+// own handler, and those who need it.
+func (sup *Supervisor) Waiting(name string) int {
+	s := sup.named(name)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.round == nil {
+		return 0
+	}
+	return s.round.waiting
+}

@@ -96,7 +96,7 @@ func TestStopOfOneThatWaitsForItsNeeds(t *testing.T) {
 		result, _ := g.manager().Boot(limit(t))
 		booted <- result
 	}()
-	eventually(t, "both start", func() bool { return g.status("db").PID != 0 && g.Efforts("web") > 0 })
+	eventually(t, "both start", func() bool { return g.status("db").PID != 0 && g.Efforts("web") > 0 && g.Waiting("db") == 2 })
 	g.stop("web")
 	g.stop("db")
 	errs := handlerErrors(<-booted)
