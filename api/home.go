@@ -114,6 +114,9 @@ func (l Live) Logs() string { return filepath.Join(l.Dir, "log") }
 // MonitorLog is where the monitor writes what it has to say.
 func (l Live) MonitorLog() string { return filepath.Join(l.Dir, "monitor.log") }
 
+// InitLog is where init writes why it crashed.
+func (l Live) InitLog() string { return filepath.Join(l.Dir, "init.log") }
+
 // Program is the binary that runs as init, and as `seance` inside.
 func (l Live) Program() string { return filepath.Join(l.Dir, "bin", "seance") }
 

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -588,6 +589,30 @@ func TestAnInitThatDiesIsToldOfOnce(t *testing.T) {
 	}
 	if r := b.try("ls"); r.err != "" {
 		t.Errorf("told again: %s", r.err)
+	}
+}
+
+// What Go says of a crash is kept; a boot keeps what the next one says.
+func TestAnInitThatCrashesSaysWhy(t *testing.T) {
+	testenv.RequireCRIU(t)
+	b := newBox(t)
+	b.must("up", "-f", b.holder("shop", 1))
+	b.must("snapshot", "--quit")
+	for range 2 {
+		b.must("boot", "shop")
+		log := filepath.Join(b.home, "live", "shop", "init.log")
+		if text, err := os.ReadFile(log); err != nil || len(text) > 0 {
+			t.Errorf("before the crash: %q, error %v", text, err)
+		}
+		_ = syscall.Kill(b.image("shop").PID, syscall.SIGABRT)
+		b.until("its monitor has seen it", func() bool { _, live := b.record("shop"); return !live })
+		want := `image "shop" ended unexpectedly at [0-9:]+: its init is gone, and all its processes with it; it crashed \(SIGABRT: abort\), see ` + log
+		if r := b.try("ls"); r.code != 0 || !regexp.MustCompile(want).MatchString(r.err) {
+			t.Errorf("exit status %d, %s; want %s", r.code, r.err, want)
+		}
+		if text, err := os.ReadFile(log); err != nil || !strings.Contains(string(text), "goroutine ") {
+			t.Errorf("after the crash: %q, error %v", text, err)
+		}
 	}
 }
 

@@ -73,8 +73,9 @@ func (in *Init) farewell(ctx context.Context) *link.Farewell {
 	return f
 }
 
-// openLogs opens the services' log files.
+// openLogs opens the services' log files, and init's own.
 func (in *Init) openLogs(context.Context, bool) error {
+	in.openCrash()
 	err := in.logs.Open()
 	if in.place.Dir == nowhere {
 		return nil // as was said
@@ -87,5 +88,6 @@ func (in *Init) openLogs(context.Context, bool) error {
 // their pipes.
 func (in *Init) closeLogs(context.Context, bool) error {
 	in.logs.Close()
+	in.closeCrash()
 	return nil
 }

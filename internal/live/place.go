@@ -128,6 +128,9 @@ func Sweep(l api.Live) error {
 	if r, err := ReadRecord(l); err == nil {
 		errs = append(errs, EndGroups(r.Groups()))
 	}
+	if said, err := os.Stat(l.InitLog()); err == nil && said.Size() == 0 {
+		errs = append(errs, os.Remove(l.InitLog()))
+	}
 	paths := []string{
 		l.Record(), l.Record() + ".new", l.Socket(), l.Link(), l.Inside(), SpecPath(l), SpecPath(l) + ".new",
 		RootDir(l), GroupsDir(l), filepath.Dir(l.Program()),

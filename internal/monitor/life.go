@@ -167,10 +167,20 @@ func (m *Monitor) leaveWord(said *link.Farewell) {
 	if said != nil {
 		return
 	}
-	word := fmt.Sprintf("image %q ended unexpectedly at %s: its init is gone, and all its processes with it", m.live.Name, time.Now().Format(time.TimeOnly))
+	word := m.unexpected(" at " + time.Now().Format(time.TimeOnly))
 	if err := os.WriteFile(m.live.LastWord(), []byte(word), 0o600); err != nil {
 		m.log.Error("cannot leave word of the end", "error", err)
 	}
+}
+
+// unexpected says of an end that nobody asked for what is known of it.
+func (m *Monitor) unexpected(when string) string {
+	word := fmt.Sprintf("image %q ended unexpectedly%s: its init is gone, and all its processes with it", m.live.Name, when)
+	said, err := os.ReadFile(m.live.InitLog())
+	if why, _, _ := strings.Cut(strings.TrimSpace(string(said)), "\n"); err == nil && why != "" {
+		word += fmt.Sprintf("; it crashed (%s), see %s", why, m.live.InitLog())
+	}
+	return word
 }
 
 // bury clears away after an image that has ended, so that its name is free
@@ -236,7 +246,7 @@ func (m *Monitor) keepTail(said *link.Farewell) {
 func (m *Monitor) lastWords(said *link.Farewell) api.Event {
 	e := api.Event{Type: api.EventResult, Time: time.Now()}
 	if said == nil {
-		e.Error = &api.Error{Code: api.CodeNotAlive, Message: fmt.Sprintf("image %q ended unexpectedly: its init is gone, and all its processes with it", m.live.Name)}
+		e.Error = &api.Error{Code: api.CodeNotAlive, Message: m.unexpected("")}
 		return e
 	}
 	if said.Error != nil {
