@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -35,11 +36,11 @@ func doubts(m *manifest.Manifest) []string {
 		if s.Of != "" {
 			name = s.Of
 		}
-		add("service", name, supervise.CanRunAs(s.User, s.Group), checkWorkdir(s.Workdir), checkProgram(s.Command),
-			checkProgram(s.Shutdown.Command), checkStdin(s.Stdin), checkLog(s.Log.File))
+		add("service", name, supervise.CanRunAs(s.User, s.Group), checkWorkdir(s.Workdir), checkProgram(s.Command, s.Workdir, s.Env),
+			checkProgram(s.Shutdown.Command, s.Workdir, s.Env), checkStdin(s.Stdin), checkLog(s.Log.File))
 	}
 	for _, h := range m.Hooks {
-		add("hook", h.Name, checkWorkdir(h.Workdir), checkProgram(h.Startup), checkProgram(h.Shutdown))
+		add("hook", h.Name, checkWorkdir(h.Workdir), checkProgram(h.Startup, h.Workdir, h.Env), checkProgram(h.Shutdown, h.Workdir, h.Env))
 	}
 	return all
 }
@@ -57,20 +58,30 @@ func checkWorkdir(dir string) error {
 	return nil
 }
 
-// checkProgram looks at an absolute path alone: what else a name comes to is
-// decided by the PATH and the folder that the program is started with.
-func checkProgram(command []string) error {
-	if len(command) == 0 || !filepath.IsAbs(command[0]) {
+// checkProgram looks for a program where the service or hook would find it. That
+// its folder is not there is said elsewhere; seance itself comes with an image.
+func checkProgram(command []string, dir string, env map[string]string) error {
+	if len(command) == 0 || command[0] == "seance" {
 		return nil
 	}
-	_, err := exec.LookPath(command[0])
+	file := command[0]
+	if !filepath.IsAbs(file) {
+		switch {
+		case checkWorkdir(dir) != nil:
+			return nil
+		case !strings.Contains(file, "/"):
+			return supervise.CanFind(command, dir, env)
+		}
+		file = filepath.Join(dir, file)
+	}
+	_, err := exec.LookPath(file)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("there is no program %q; make it, or correct the command", command[0])
+		return fmt.Errorf("there is no program %q; make it, or correct the command", file)
 	case errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("cannot run %q: it is not executable; chmod +x it, or correct the command", command[0])
+		return fmt.Errorf("cannot run %q: it is not executable; chmod +x it, or correct the command", file)
 	case err != nil:
-		return fmt.Errorf("cannot run %q: %w", command[0], reason(err))
+		return fmt.Errorf("cannot run %q: %w", file, reason(err))
 	}
 	return nil
 }

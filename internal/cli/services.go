@@ -153,6 +153,9 @@ func whatBecame(req api.ServicesRequest, c api.ServiceChange) string {
 	case c.State == "starting":
 		return pick(c.Changed, "is "+verb+"ing", "was starting already")
 	}
+	if req.Action == api.ActionRestart && c.Changed && c.State == "stopping" {
+		return "is stopping, and then starts again"
+	}
 	return pick(c.Changed, "is to "+verb+" ("+c.State+")", "was to start already ("+c.State+")")
 }
 

@@ -51,7 +51,7 @@ func how(err error) string {
 // already.
 func firstLine(err error) string {
 	first, _, _ := strings.Cut(err.Error(), "\n")
-	return first
+	return strings.TrimSuffix(first, "; its last lines:")
 }
 
 // told notes that the monitor was told how the last start-up went.

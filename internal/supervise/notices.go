@@ -2,7 +2,6 @@ package supervise
 
 import (
 	"context"
-	"strings"
 	"sync"
 	"time"
 )
@@ -56,7 +55,7 @@ func (sup *Supervisor) Note(kind Kind, name string, state State, message string)
 func noticeOf(e Event) Notice {
 	n := Notice{Time: e.Time, Kind: e.Kind, Name: e.Name, State: e.State, Ready: e.Ready, Instance: e.Instance, PID: e.PID}
 	if e.Err != nil {
-		n.Message, _, _ = strings.Cut(e.Err.Error(), "\n") // the lines that follow are in the log
+		n.Message = firstLine(e.Err) // the lines that follow are in the log
 	}
 	return n
 }

@@ -29,6 +29,13 @@ var errNoArgs = &StartError{Reason: "no program given", Err: syscall.EINVAL}
 // defaultPath is searched when the environment has no PATH.
 const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
+// Find says whether there is a program for Args[0], and why not: what [Reaper.Start]
+// would say of it.
+func Find(spec Spec) error {
+	_, err := lookPath(spec)
+	return err
+}
+
 // lookPath finds the file to execute as execvp(3) does, with the PATH and the
 // working directory that the program will have.
 func lookPath(spec Spec) (string, error) {
