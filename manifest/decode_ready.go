@@ -86,7 +86,7 @@ func (d *decoder) status(p place, n *node) []int {
 			c = p.item(i)
 			d.at[c.path] = item.at
 		}
-		code := 0
+		code := 200 // of one that is no number nothing more is to be told
 		d.integer(c, item, &code)
 		list = append(list, code)
 	}

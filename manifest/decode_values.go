@@ -47,7 +47,11 @@ func (d *decoder) environment(p place, n *node) map[string]string {
 		c := p.key(e.key)
 		d.mark(c, e)
 		if !e.value.isScalar() || e.value.kind == kindNull {
-			d.fail(c, e.at, `the empty value is written ""`, "%s must be a string, not %s", c, e.value.describe())
+			hint := ""
+			if e.value.kind == kindNull {
+				hint = `the empty value is written ""`
+			}
+			d.fail(c, e.at, hint, "%s must be a string, not %s", c, e.value.describe())
 			continue
 		}
 		if text, ok := d.scalar(c, e.value); ok {
