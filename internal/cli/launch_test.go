@@ -151,7 +151,7 @@ func TestUpNameIsLive(t *testing.T) {
 	p := newLaunch(t)
 	p.serve("shop", only(shop("shop")))
 	p.run("up", "--name", "shop").want(t, exitFailed, "",
-		"seance: cannot start image \"shop\": it is live already (pid 4711); choose another name, or: seance quit -i shop\n")
+		"seance: cannot start image \"shop\": it is live already (pid 4711); choose another name with --name, or: seance quit -i shop\n")
 }
 
 // An interrupted command leaves the monitor at work.

@@ -15,17 +15,20 @@ func (a *app) warnOfLogs(services []api.Service) {
 	}
 }
 
-// warnOfLogsNow does so for an image that has just been started. One that does
-// not answer at once is not waited for.
+// warnOfLogsNow does so for an image that has just been started.
 func (a *app) warnOfLogsNow(ctx context.Context, image string) {
+	a.warnOfLogs(a.servicesNow(ctx, image))
+}
+
+// servicesNow are the services of an image that has just been started; none when
+// it does not answer at once.
+func (a *app) servicesNow(ctx context.Context, image string) []api.Service {
 	home, err := a.homeFolder()
 	if err != nil {
-		return
+		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, silence)
 	defer cancel()
-	services, err := api.NewClient(home.Live(image).Socket()).Services(ctx)
-	if err == nil {
-		a.warnOfLogs(services)
-	}
+	services, _ := api.NewClient(home.Live(image).Socket()).Services(ctx)
+	return services
 }

@@ -88,7 +88,7 @@ func (a *app) startImage(ctx context.Context, what api.Launch) error {
 	if err := checkLiveName(what.Name); err != nil {
 		return err
 	}
-	if err := a.checkFree(ctx, what.Name); err != nil {
+	if err := a.checkFree(ctx, what); err != nil {
 		return err
 	}
 	p := a.startProgress()
@@ -107,11 +107,15 @@ func (a *app) startImage(ctx context.Context, what api.Launch) error {
 	if !a.quiet {
 		a.warnOfLogsNow(ctx, img.Name)
 	}
-	return notReady(*img)
+	return a.notReady(ctx, *img)
 }
 
 // checkFree refuses a name under which an image is live.
-func (a *app) checkFree(ctx context.Context, name string) error {
+func (a *app) checkFree(ctx context.Context, what api.Launch) error {
+	name, flag := what.Name, "--name"
+	if what.Action == api.ActionBoot {
+		flag = "--as"
+	}
 	home, err := a.homeFolder()
 	if err != nil {
 		return err
@@ -128,8 +132,12 @@ func (a *app) checkFree(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
+	from := ""
+	if t.image.Manifest != "" && t.image.Manifest != what.ManifestPath {
+		from = ", from " + t.image.Manifest
+	}
 	return &api.Error{Code: api.CodeExists, Message: fmt.Sprintf(
-		"cannot start image %q: it is live already (pid %d); choose another name, or: seance quit -i %[1]s", name, t.image.PID)}
+		"cannot start image %q: it is live already (pid %d%s); choose another name with %s, or: seance quit -i %[1]s", name, t.image.PID, from, flag)}
 }
 
 func (a *app) printStarted(img api.Image, asked string) error {
@@ -156,14 +164,34 @@ func readyOf(img api.Image) string {
 
 // notReady is an error when something in an image that is up failed. What did
 // comes in the order of the alphabet: it failed in any order.
-func notReady(img api.Image) error {
+func (a *app) notReady(ctx context.Context, img api.Image) error {
 	switch {
 	case img.Error != "":
 		failed := messages(img.Error)
 		slices.Sort(failed)
 		return partlyError{errors.New(strings.Join(failed, "\n"))}
 	case img.Ready < img.Services:
-		return partlyError{fmt.Errorf("only %s of %s ready; see: seance ps -i %s", readyOf(img), img.Name, img.Name)}
+		return partlyError{fmt.Errorf("only %s of %s ready%s; see: seance ps -i %s", readyOf(img), img.Name, a.unready(ctx, img.Name), img.Name)}
 	}
 	return nil
+}
+
+// unready names the services that are not, and says how they are, as far as the
+// image says so at once.
+func (a *app) unready(ctx context.Context, image string) string {
+	var list []string
+	for _, s := range a.servicesNow(ctx, image) {
+		how := serviceState(s)
+		if s.Ready || how == "disabled" {
+			continue
+		}
+		if s.Exit != "" {
+			how += ", " + s.Exit
+		}
+		list = append(list, fmt.Sprintf("%s (%s)", s.Name, how))
+	}
+	if len(list) == 0 {
+		return ""
+	}
+	return ", but not " + strings.Join(list, ", ")
 }
