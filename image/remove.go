@@ -30,6 +30,9 @@ func (s *Store) Remove(ctx context.Context, ref string) (Removed, error) {
 			r, err = s.untagLocked(ref)
 		}
 	}
+	if errors.Is(err, ErrNotFound) {
+		return Removed{}, err // it names the image itself
+	}
 	if err != nil {
 		return Removed{}, fmt.Errorf("cannot remove image %q: %w", ref, err)
 	}

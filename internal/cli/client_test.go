@@ -391,6 +391,8 @@ func TestWrongUsage(t *testing.T) {
 		{"handler add x --priority high", "--priority is \"high\": it must be a whole number; see: seance handler add --help"},
 		{"handler add x --timeout 3", "--timeout is \"3\": it must be a time such as 500ms or 30s; see: seance handler add --help"},
 		{"start", "missing SERVICE…; see: seance start --help"},
+		{"stop", "missing SERVICE…; to shut all down: seance quit; see: seance stop --help"},
+		{"up -- no-such-program-here", "cannot run \"no-such-program-here\": it is in no folder of PATH; install it, correct the name, or add its folder to PATH"},
 		{"stop web --timeout 3s", "--timeout says how long --wait waits: give both; see: seance stop --help"},
 		{"stop web --wait --timeout 0s", "a --timeout is more than 0, not 0s; see: seance stop --help"},
 		{"wait", "missing SERVICE…; see: seance wait --help"},

@@ -112,7 +112,7 @@ func TestImageNotFound(t *testing.T) {
 	p := newPlace(t)
 	p.save("shop:x", "one")
 	for _, args := range []string{"image inspect shop:y", "image rm shop:y", "image verify shop:y", "image tree shop:y", "boot shop:y"} {
-		p.run(strings.Fields(args)...).match(t, exitNotFound, "", `seance: .*"shop:y".*did you mean shop:x\?\n`)
+		p.run(strings.Fields(args)...).match(t, exitNotFound, "", `seance: no image "shop:y": did you mean shop:x\?\n`)
 	}
 	p.run("image", "inspect", "Shop").match(t, exitUsage, "", "seance: \"Shop\" .*\n")
 }

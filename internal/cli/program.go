@@ -26,6 +26,8 @@ func programAfterDash(cmd *cobra.Command, args []string) error {
 		return errors.New("no program after --")
 	case len(args) > 0 && dash != 0 && namesManifest(args[0]):
 		return unexpected(cmd, args[0])
+	case len(args) > 0 && dash != 0 && isService(filesOf(cmd), args[0]):
+		return fmt.Errorf("unexpected argument %q; seance up starts all services but those that are disabled; to run some: seance run %s", args[0], shellWord(args[0]))
 	case len(args) > 0 && dash != 0:
 		return programMeant(cmd, args[0])
 	}
@@ -37,9 +39,17 @@ func programMeant(cmd *cobra.Command, arg string) error {
 	return fmt.Errorf("unexpected argument %q; a program to run stands after --: %s -- %s", arg, cmd.CommandPath(), arg)
 }
 
+func filesOf(cmd *cobra.Command) []string {
+	files, _ := cmd.Flags().GetStringArray("file")
+	return files
+}
+
 // upProgram boots an image around one program.
 func (a *app) upProgram(ctx context.Context, command []string, name, freezer string) error {
 	if _, err := exec.LookPath(command[0]); err != nil && !errors.Is(err, exec.ErrDot) {
+		if errors.Is(err, exec.ErrNotFound) {
+			err = errors.New("it is in no folder of PATH; install it, correct the name, or add its folder to PATH")
+		}
 		return usageError{fmt.Errorf("cannot run %q: %w", command[0], reason(err))}
 	}
 	dir, err := os.Getwd()

@@ -56,6 +56,9 @@ started. It returns when that is under way, with --wait when all are ready.`,
 func (a *app) changeCommand(cmd *cobra.Command, action api.ServiceAction, wait string) *cobra.Command {
 	var opts changeOptions
 	cmd.Args = arguments(1, anyNumber)
+	if action == api.ActionStop {
+		cmd.Args = servicesToStop
+	}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := checkTimeout(cmd, opts.timeout); err != nil {
 			return usageIn(cmd, err)
@@ -68,6 +71,14 @@ func (a *app) changeCommand(cmd *cobra.Command, action api.ServiceAction, wait s
 	cmd.Flags().BoolVarP(&opts.wait, "wait", "w", false, wait)
 	cmd.Flags().DurationVar(&opts.timeout, "timeout", 0, "`TIME` that --wait waits at most, such as 30s (default: any)")
 	return cmd
+}
+
+// servicesToStop tells who names no service how to stop them all.
+func servicesToStop(cmd *cobra.Command, args []string) error {
+	if err := arguments(1, anyNumber)(cmd, args); err != nil {
+		return fmt.Errorf("%w; to shut all down: seance quit", err)
+	}
+	return nil
 }
 
 // checkTimeout refuses a time limit in which nothing can happen.
