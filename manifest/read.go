@@ -54,7 +54,7 @@ func (r Reader) Read(paths ...string) (*Manifest, error) {
 func find(path string) (string, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return "", fmt.Errorf("cannot read manifest %q: %w", path, err)
+		return "", fmt.Errorf("cannot read manifest %q: %w", path, reason(err))
 	}
 	if !info.IsDir() {
 		return path, nil
@@ -94,7 +94,7 @@ func findIn(folder string, names []string) ([]string, error) {
 		if _, err := os.Stat(file); err == nil {
 			found = append(found, file)
 		} else if !errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("cannot read manifest %q: %w", file, err)
+			return nil, fmt.Errorf("cannot read manifest %q: %w", file, reason(err))
 		}
 	}
 	return found, nil

@@ -38,7 +38,7 @@ func newReading(lookup func(string) (string, bool), readFile func(string) ([]byt
 func (r *reading) manifest(files []string) (*Manifest, error) {
 	path, err := filepath.Abs(files[0])
 	if err != nil {
-		return nil, fmt.Errorf("cannot read manifest %q: %w", files[0], err)
+		return nil, fmt.Errorf("cannot read manifest %q: %w", files[0], reason(err))
 	}
 	main := &source{file: files[0], dir: filepath.Dir(path)}
 	r.d = newDecoder(main)
@@ -88,7 +88,7 @@ func (r *reading) variable(name string) (string, bool) {
 func (r *reading) named(file string) ([]byte, error) {
 	path, err := filepath.Abs(file)
 	if err != nil {
-		return nil, fmt.Errorf("cannot read manifest %q: %w", file, err)
+		return nil, fmt.Errorf("cannot read manifest %q: %w", file, reason(err))
 	}
 	r.names = append(r.names, path)
 	if r.seen[path] {
@@ -96,7 +96,7 @@ func (r *reading) named(file string) ([]byte, error) {
 	}
 	text, err := r.open(path)
 	if err != nil {
-		return nil, fmt.Errorf("cannot read manifest %q: %w", file, err)
+		return nil, fmt.Errorf("cannot read manifest %q: %w", file, reason(err))
 	}
 	r.layer(file, path, text, nil)
 	return text, nil

@@ -23,7 +23,7 @@ func (r *reading) readDotEnv(shown, path string) error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("cannot read %q: %w", filepath.Join(filepath.Dir(shown), dotEnv), err)
+		return fmt.Errorf("cannot read %q: %w", filepath.Join(filepath.Dir(shown), dotEnv), reason(err))
 	}
 	r.own = r.parseEnv(filepath.Join(filepath.Dir(shown), dotEnv), text)
 	for _, v := range r.own {

@@ -91,6 +91,7 @@ and boot it again later, where it stopped.`,
 	addTo(root, groupLists, a.handlerCommand(), a.categoryCommand())
 	addTo(root, groupStore, a.imagesCommand(), a.imageCommand())
 	addTo(root, "", a.versionCommand())
+	wordsOfOthers(root)
 	return root
 }
 
@@ -123,6 +124,23 @@ func (a *app) globalFlags(root *cobra.Command) {
 	f.BoolVarP(&a.quiet, "quiet", "q", false, "print nothing but results and errors")
 	f.StringVarP(&a.image, "image", "i", "", "the live image, by `NAME` (default $SEANCE_IMAGE, else that of the manifest here, else the only one)")
 	f.StringVar(&a.home, "home", "", "the `FOLDER` that holds everything seance keeps (default $SEANCE_HOME)")
+}
+
+// wordsOfOthers has those words suggest a command that mean it elsewhere.
+func wordsOfOthers(root *cobra.Command) {
+	words := map[string][]string{
+		"boot":     {"resume", "restore", "load"},
+		"check":    {"validate", "lint", "config", "plan"},
+		"logs":     {"tail", "journal"},
+		"ps":       {"status"},
+		"quit":     {"down", "kill", "shutdown", "exit"},
+		"run":      {"foreground"},
+		"snapshot": {"save", "freeze", "checkpoint", "dump", "commit"},
+		"up":       {"launch", "daemon"},
+	}
+	for _, c := range root.Commands() {
+		c.SuggestFor = words[c.Name()]
+	}
 }
 
 func addTo(parent *cobra.Command, group string, children ...*cobra.Command) {

@@ -363,6 +363,9 @@ func TestWrongUsage(t *testing.T) {
 	tooLong := strings.Repeat("x", 65)
 	for _, tc := range []struct{ args, stderr string }{
 		{"sanpshot", "no such command: seance sanpshot; did you mean snapshot?; see: seance --help"},
+		{"down", "no such command: seance down; did you mean quit?; see: seance --help"},
+		{"status", "no such command: seance status; did you mean ps?; see: seance --help"},
+		{"check -f none.yaml", "cannot read manifest \"none.yaml\": no such file or directory"},
 		{"image rmm", "no such command: seance image rmm; did you mean rm?; see: seance image --help"},
 		{"ls --nope", "unknown flag: --nope; see: seance ls --help"},
 		{"help frob", "no such command: seance frob; see: seance --help"},
