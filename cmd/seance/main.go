@@ -17,6 +17,7 @@ import (
 	"os/signal"
 
 	"github.com/seancehq/seance/internal/cli"
+	"github.com/seancehq/seance/internal/guard"
 	"github.com/seancehq/seance/internal/initd"
 	"github.com/seancehq/seance/internal/linux/reap"
 	"github.com/seancehq/seance/internal/monitor"
@@ -33,6 +34,8 @@ func run(args []string) int {
 			return initd.Main(args[1:])
 		case reap.ShimCommand:
 			return reap.Exec(args[1:], os.Stderr)
+		case guard.Command:
+			return guard.Main(args[1:], os.Stderr)
 		case "_monitor":
 			return monitor.Main(args[1:])
 		}

@@ -41,13 +41,14 @@ var rules = []rule{
 	{pkg: "internal/serve", ours: []string{"process", "api", "docs", "internal/link", "internal/linux/mirror", "internal/linux/procfs", "internal/logfile"}},
 	{pkg: "internal/supervise", ours: []string{"process", "session", "manifest", "internal/linux/...", "internal/logfile"}},
 	{pkg: "internal/live", ours: []string{"api", "internal/link", "internal/linux/..."}},
-	{pkg: "internal/initd", ours: []string{"process", "session", "manifest", "api", "internal/supervise", "internal/link", "internal/live", "internal/serve", "internal/linux/...", "internal/logfile"}},
+	{pkg: "internal/guard", ours: []string{"api", "internal/live", "internal/linux/..."}},
+	{pkg: "internal/initd", ours: []string{"process", "session", "manifest", "api", "internal/guard", "internal/supervise", "internal/link", "internal/live", "internal/serve", "internal/linux/...", "internal/logfile"}},
 	{pkg: "internal/monitor", ours: []string{"process", "manifest", "image", "api", "internal/criu", "internal/link", "internal/live", "internal/serve", "internal/linux/...", "internal/logfile", "internal/program", "internal/version"}},
 	// The command reads the logs of an image that is gone by itself, and
 	// removes the network lock of a saved one: there is nobody left to ask. It
 	// looks at the processes of the host by itself too: they are no image's.
 	// What runs in the foreground is init itself, in the command's own process.
-	{pkg: "internal/cli", ours: []string{"process", "session", "manifest", "image", "api", "internal/initd", "internal/live", "internal/supervise", "internal/linux/mirror", "internal/linux/netlock", "internal/linux/pid1", "internal/linux/pidfd", "internal/linux/procfs", "internal/logfile", "internal/program", "internal/version"}},
+	{pkg: "internal/cli", ours: []string{"process", "session", "manifest", "image", "api", "internal/guard", "internal/initd", "internal/live", "internal/supervise", "internal/linux/mirror", "internal/linux/netlock", "internal/linux/pid1", "internal/linux/pidfd", "internal/linux/procfs", "internal/linux/reap", "internal/logfile", "internal/program", "internal/version"}},
 	{pkg: "internal/bench/...", ours: []string{"internal/bench/...", "api"}},
 	{pkg: "internal/e2e/...", ours: []string{"api", "image", "internal/linux/netlock"}},
 	{pkg: "internal/archtest"},

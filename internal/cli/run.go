@@ -12,8 +12,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/seancehq/seance/api"
+	"github.com/seancehq/seance/internal/guard"
 	"github.com/seancehq/seance/internal/initd"
 	"github.com/seancehq/seance/internal/linux/pid1"
+	"github.com/seancehq/seance/internal/linux/pidfd"
+	"github.com/seancehq/seance/internal/linux/reap"
 	"github.com/seancehq/seance/manifest"
 )
 
@@ -199,7 +202,18 @@ func (a *app) run(f runFlags, services []string) error {
 
 // runProgram runs one program in the place of a manifest.
 func runProgram(args []string, f runFlags) error {
-	status, err := pid1.Run(pid1.Options{Args: args, Group: f.group, Grace: f.grace})
+	marks := reap.NewMarks()
+	status, err := pid1.Run(pid1.Options{
+		Args: args, Group: f.group, Grace: f.grace,
+		Mark: marks.First(),
+		Guard: func() (pid int, err error) {
+			w := guard.Ward{Marks: marks, Grace: f.grace}
+			if w.Keeper, err = pidfd.Identify(os.Getpid()); err != nil {
+				return 0, err
+			}
+			return w.Start()
+		},
+	})
 	var start *pid1.StartError
 	switch {
 	case errors.As(err, &start):

@@ -17,6 +17,7 @@ import (
 
 	"github.com/seancehq/seance/api"
 	"github.com/seancehq/seance/internal/link"
+	"github.com/seancehq/seance/internal/linux/reap"
 	"github.com/seancehq/seance/internal/linux/trim"
 	"github.com/seancehq/seance/internal/logfile"
 	"github.com/seancehq/seance/internal/serve"
@@ -60,9 +61,11 @@ type Foreground struct {
 type foreground struct {
 	Foreground
 	in     *Init
-	place  *place // nil: there is no folder to be had
+	place  *place     // nil: there is no folder to be had
+	marks  reap.Marks // of its programs
 	server *server
 	tee    *logfile.Tee
+	guard  *guarding
 
 	remarks *remarks
 
@@ -99,6 +102,7 @@ type failure struct {
 func (f Foreground) Run(signals <-chan os.Signal) (status int, err error) {
 	r := &foreground{
 		Foreground: f,
+		marks:      reap.NewMarks(),
 		check:      make(chan struct{}, 1),
 		ended:      make(chan struct{}),
 		written:    make(chan struct{}),
@@ -140,6 +144,7 @@ func (r *foreground) build() error {
 		return err
 	}
 	r.tee = in.logs.Tee(r.Written)
+	r.guard = r.guarding()
 	return nil
 }
 
@@ -292,8 +297,9 @@ func (r *foreground) clear() {
 	_ = r.tee.Stop(written) // a terminal that was stopped is not waited for
 	r.in.logs.End()
 	close(r.written)
-	r.in.reaper.Close()
 	r.place.clear()
+	r.guard.end()
+	r.in.reaper.Close()
 	close(r.cleared)
 	r.server.stop()
 }

@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 
+	"github.com/seancehq/seance/internal/guard"
 	"github.com/seancehq/seance/internal/linux/mirror"
 	"github.com/seancehq/seance/internal/linux/procfs"
 	"github.com/seancehq/seance/process"
@@ -23,5 +25,12 @@ func (in *Init) hierarchy(context.Context) (any, error) {
 	return table.State(), nil
 }
 
-// processes observes init and all below it.
-func processes() ([]process.Observed, error) { return mirror.Below(procfs.New("/proc"), os.Getpid()) }
+// processes observes init and all below it, but for the guard: that is none of the
+// image's.
+func processes() ([]process.Observed, error) {
+	self := os.Getpid()
+	all, err := mirror.Below(procfs.New("/proc"), self)
+	return slices.DeleteFunc(all, func(o process.Observed) bool {
+		return o.PPID == process.PID(self) && len(o.Args) > 1 && o.Args[1] == guard.Command
+	}), err
+}

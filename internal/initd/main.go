@@ -132,7 +132,7 @@ func (in *Init) build(first *manifest.Manifest) (err error) {
 
 // superviseServices registers the handlers of the manifest.
 func (in *Init) superviseServices(m *manifest.Manifest) (err error) {
-	in.services, err = supervise.New(supervise.Config{
+	c := supervise.Config{
 		Manifest: m,
 		Reaper:   in.reaper,
 		Logs:     in.logs,
@@ -141,9 +141,11 @@ func (in *Init) superviseServices(m *manifest.Manifest) (err error) {
 		Run:      in.place.Dir,
 		Groups:   in.groups(),
 		OnEvent:  in.onEvent(),
-
-		EndWithUs: in.foreground != nil,
-	})
+	}
+	if r := in.foreground; r != nil {
+		c.EndWithUs, c.Marks, c.OnStart, c.OtherRun = true, r.marks, r.started, r.sockets()
+	}
+	in.services, err = supervise.New(c)
 	if err != nil {
 		return err
 	}

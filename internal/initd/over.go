@@ -12,6 +12,9 @@ import (
 	"github.com/seancehq/seance/manifest"
 )
 
+// started is told that a program was started.
+func (r *foreground) started() { r.guard.begin() }
+
 // changed takes note of a change of state in the foreground.
 func (r *foreground) changed(e supervise.Event) {
 	r.remarks.changed(e)

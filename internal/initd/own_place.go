@@ -66,7 +66,7 @@ func claimIn(home api.Home, name string) (*place, error) {
 	if err := livefolder.CheckPlace(p.folder); err != nil {
 		return nil, err
 	}
-	lock, err := livefolder.Lock(p.folder)
+	lock, err := livefolder.Take(p.folder)
 	if errors.Is(err, livefolder.ErrLocked) {
 		return nil, errTaken(name)
 	}
@@ -81,7 +81,7 @@ func claimIn(home api.Home, name string) (*place, error) {
 		lock.Close()
 		return nil, errTaken(name)
 	}
-	livefolder.EndStrays(p.folder)
+	_ = livefolder.EndStrays(p.folder) // what waits in the kernel for a device is in nobody's way
 	if err := livefolder.Sweep(p.folder); err != nil {
 		lock.Close()
 		return nil, fmt.Errorf("cannot clear away what is left of image %q: %w", name, err)
@@ -167,8 +167,14 @@ func (p *place) record(r *foreground) error {
 	}
 	return livefolder.Record{
 		Name: r.Name, Init: self, Freezer: api.FreezerRespawn, WhyCold: "it runs in the foreground, with seance run",
-		Manifest: r.Manifest.Path, Source: r.Manifest.Source, Began: time.Now(), Foreground: true,
+		Manifest: r.Manifest.Path, Source: r.Manifest.Source, Began: time.Now(), Foreground: true, Marks: r.marks, Sockets: r.sockets(),
 	}.Write(p.folder)
+}
+
+// sockets is the folder for what services speak up on where not all of them get to
+// the image's own. It has a name by which it is found when this process was killed.
+func (r *foreground) sockets() string {
+	return filepath.Join(os.TempDir(), fmt.Sprintf("seance-%x", uint64(r.marks)))
 }
 
 // clear removes all but the logs, and gives the name free.

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -122,11 +123,29 @@ func Remove(l api.Live) error {
 	return nil
 }
 
+// takeLimit is how long whoever clears away after an image may take to let go of
+// its name, and one who starts to put his own on record.
+const takeLimit = 2 * time.Second
+
+// Take is Lock for whoever wants the name: where another holds it whose image does
+// not live, because he clears away after it, it is free in a moment.
+func Take(l api.Live) (*os.File, error) {
+	for end := time.Now().Add(takeLimit); ; time.Sleep(2 * time.Millisecond) {
+		lock, err := Lock(l)
+		if !errors.Is(err, ErrLocked) || Alive(l) || time.Now().After(end) {
+			return lock, err
+		}
+	}
+}
+
 // Sweep removes what a live image leaves in its folder, all but its logs.
 func Sweep(l api.Live) error {
 	var errs []error
 	if r, err := ReadRecord(l); err == nil {
 		errs = append(errs, EndGroups(r.Groups()))
+		if r.Sockets != "" {
+			errs = append(errs, os.RemoveAll(r.Sockets))
+		}
 	}
 	if said, err := os.Stat(l.InitLog()); err == nil && said.Size() == 0 {
 		errs = append(errs, os.Remove(l.InitLog()))
@@ -135,7 +154,8 @@ func Sweep(l api.Live) error {
 		l.Record(), l.Record() + ".new", l.Socket(), l.Link(), l.Inside(), SpecPath(l), SpecPath(l) + ".new",
 		RootDir(l), GroupsDir(l), filepath.Dir(l.Program()),
 	}
-	for _, path := range append(paths, WorkDirs(l)...) {
+	sockets, _ := filepath.Glob(filepath.Join(l.Dir, "notify-*"))
+	for _, path := range slices.Concat(paths, WorkDirs(l), sockets) {
 		if err := RemoveAll(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			errs = append(errs, err)
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/seancehq/seance/api"
 	"github.com/seancehq/seance/internal/linux/netlock"
 	"github.com/seancehq/seance/internal/linux/pidfd"
+	"github.com/seancehq/seance/internal/linux/reap"
 )
 
 // Record is what a monitor has to know of its image, on disk for the next
@@ -30,6 +31,11 @@ type Record struct {
 	Reviving bool `json:"reviving,omitempty"`
 	// Foreground: init is `seance run`, which keeps the image itself.
 	Foreground bool `json:"foreground,omitempty"`
+	// Marks are those of its programs, as far as they are known outside.
+	Marks reap.Marks `json:"marks,omitempty"`
+	// Sockets is a folder elsewhere that may have been made for its services, "" if
+	// there is none.
+	Sockets string `json:"sockets,omitempty"`
 	// Saving is set while a save is under way.
 	Saving *Saving `json:"saving,omitempty"`
 }

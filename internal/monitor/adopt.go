@@ -50,7 +50,7 @@ func (m *Monitor) adopt(ctx context.Context) (err error) {
 // clearAway leaves nothing of an image that has died, and says how it did.
 func (m *Monitor) clearAway(ctx context.Context) error {
 	if m.record.Freezer != api.FreezerCRIU {
-		live.EndStrays(m.live)
+		m.warn(live.EndStrays(m.live))
 	}
 	return errors.Join(m.errDied(ctx), live.Sweep(m.live))
 }

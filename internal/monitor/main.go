@@ -108,17 +108,13 @@ func (m *Monitor) launch(ctx context.Context, l api.Launch, report *report) erro
 	return nil
 }
 
-// burialLimit is how long a monitor may take to let go of the name of an image
-// that has ended, and one that starts to put its own on record.
-const burialLimit = 2 * time.Second
-
 // claim makes this the only monitor of the name, and looks that a new image
 // finds the name free.
 func (m *Monitor) claim(l api.Launch) (err error) {
 	if err := live.CheckPlace(m.live); err != nil {
 		return err
 	}
-	m.lock, err = m.take()
+	m.lock, err = live.Take(m.live)
 	if errors.Is(err, live.ErrLocked) {
 		return m.errTaken(l)
 	}
@@ -133,17 +129,6 @@ func (m *Monitor) claim(l api.Launch) (err error) {
 		return m.errTaken(l)
 	}
 	return live.Sweep(m.live)
-}
-
-// take locks the image's folder. One whose monitor clears away after it has no
-// record any more, and is free in a moment.
-func (m *Monitor) take() (*os.File, error) {
-	for end := time.Now().Add(burialLimit); ; time.Sleep(2 * time.Millisecond) {
-		lock, err := live.Lock(m.live)
-		if !errors.Is(err, live.ErrLocked) || m.live.Recorded() || time.Now().After(end) {
-			return lock, err
-		}
-	}
 }
 
 func (m *Monitor) errTaken(l api.Launch) error {

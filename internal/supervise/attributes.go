@@ -30,6 +30,9 @@ func (s *service) reapSpec(spec *manifest.Service, n int, args []string) (reap.S
 		Limits:     limits,
 	}
 	start.Cgroup, start.Mark = s.sup.tracker.place(s.unit)
+	if spec.Detached && start.Mark != 0 {
+		start.Mark = reap.MayLive(start.Mark)
+	}
 	if s.sup.withUs {
 		start.ParentDeathSignal = s.signals()[0]
 	}

@@ -203,7 +203,7 @@ func (sup *Supervisor) socketDir(others bool) (string, error) {
 	switch {
 	case sup.run == "" || others && !passable(filepath.Dir(sup.run)):
 		if sup.ownRun == "" {
-			dir, err := os.MkdirTemp("", "seance-")
+			dir, err := makeFolder(sup.otherRun)
 			if err != nil {
 				return "", err
 			}
@@ -213,6 +213,13 @@ func (sup *Supervisor) socketDir(others bool) (string, error) {
 	default:
 		return sup.run, letPass(sup.run, others)
 	}
+}
+
+func makeFolder(path string) (string, error) {
+	if path == "" {
+		return os.MkdirTemp("", "seance-")
+	}
+	return path, os.Mkdir(path, 0o700)
 }
 
 // letPass lets everybody pass a folder, and not list it.

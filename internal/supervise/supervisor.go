@@ -34,16 +34,23 @@ type Config struct {
 	// Hot says whether the freezer keeps memory. Default: never.
 	Hot func() bool
 	// Run is the folder for sockets on which services speak up. It is there again
-	// when a saved image is booted. Default: one is made when it is needed.
+	// when a saved image is booted. Default: OtherRun.
 	Run string
+	// OtherRun is the folder that is made for them when it is needed: where there is
+	// no Run, or not everybody gets there. Default: a new one.
+	OtherRun string
 	// Groups is where each service has a control group of its own. nil: nowhere.
 	// The Supervisor does not close it.
 	Groups *cgroup.Tree
+	// Marks are those of the programs that are started. Default: new ones.
+	Marks reap.Marks
 	// Proc and Dev are where proc(5) and the devices are. Default: /proc and /dev.
 	Proc, Dev string
 	// EndWithUs sends a program the signal that asks it to end when this process
 	// dies. It is for a process that has no namespace which ends with it.
 	EndWithUs bool
+	// OnStart is told when a program has been started. It must not block.
+	OnStart func()
 	// OnEvent is told of every change of state. It is called by many goroutines
 	// and must not block.
 	OnEvent func(Event)
@@ -103,6 +110,7 @@ type Supervisor struct {
 	former   []*hook    // the same of hooks, or replaced
 	closed   bool       // no more goroutines
 	ownRun   string     // the folder that was made for those sockets, or ""
+	otherRun string     // what it is to be
 }
 
 // New makes a Supervisor. Nothing is started.
@@ -118,6 +126,7 @@ func New(c Config) (*Supervisor, error) {
 		turns:    newTurns(),
 		onEvent:  c.OnEvent,
 		run:      c.Run,
+		otherRun: c.OtherRun,
 		byName:   map[string]*service{},
 
 		reloading: make(chan struct{}, 1),
@@ -131,8 +140,12 @@ func New(c Config) (*Supervisor, error) {
 	if c.Proc == "" {
 		c.Proc = "/proc"
 	}
+	if c.Marks == 0 {
+		c.Marks = reap.NewMarks()
+	}
 	sup.ctx, sup.cancel = context.WithCancel(context.Background())
-	sup.tracker = newTracker(c.Reaper, c.Proc, c.Groups)
+	sup.tracker = newTracker(c.Reaper, c.Proc, c.Groups, c.Marks)
+	sup.tracker.onStart = c.OnStart
 	if err := sup.fill(); err != nil {
 		sup.Close()
 		return nil, err

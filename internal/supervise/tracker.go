@@ -28,10 +28,11 @@ import (
 // is left, which costs one look at our own list of children. Only when there
 // are strays is /proc scanned, once for all who ask at the time.
 type tracker struct {
-	reaper *reap.Reaper
-	fs     *procfs.FS
-	marks  bool   // programs can be marked
-	cancel func() // of the reaper's subscription
+	reaper  *reap.Reaper
+	fs      *procfs.FS
+	marks   bool   // programs can be marked
+	cancel  func() // of the reaper's subscription
+	onStart func() // see Config.OnStart
 	// hurried ends when there is no time any more to ask a process to end.
 	hurried context.Context
 	hurry   context.CancelFunc
@@ -82,7 +83,7 @@ type census struct {
 	err     error
 }
 
-func newTracker(r *reap.Reaper, proc string, groups *cgroup.Tree) *tracker {
+func newTracker(r *reap.Reaper, proc string, groups *cgroup.Tree, marks reap.Marks) *tracker {
 	t := &tracker{
 		reaper:   r,
 		fs:       procfs.New(proc),
@@ -90,7 +91,7 @@ func newTracker(r *reap.Reaper, proc string, groups *cgroup.Tree) *tracker {
 		groups:   groups,
 		units:    map[string]*unit{},
 		byMark:   map[uint64]*unit{},
-		nextMark: firstMark(),
+		nextMark: marks.First(),
 		mains:    map[int]*unit{},
 		sessions: map[int]*unit{},
 		known:    map[int]seen{},
@@ -112,10 +113,13 @@ func (t *tracker) close() {
 // an older session had the number, no process of that is left.
 func (t *tracker) started(u *unit, p *reap.Process) {
 	t.mu.Lock()
-	defer t.mu.Unlock()
 	t.mains[p.PID()] = u
 	t.sessions[p.PID()] = u
 	u.sids = append(u.sids, p.PID())
+	t.mu.Unlock()
+	if t.onStart != nil {
+		t.onStart()
+	}
 }
 
 func (t *tracker) ended(p *reap.Process) {

@@ -1,8 +1,6 @@
 package supervise
 
 import (
-	"math/rand/v2"
-
 	"github.com/seancehq/seance/internal/linux/cgroup"
 	"github.com/seancehq/seance/internal/linux/procfs"
 	"github.com/seancehq/seance/internal/linux/reap"
@@ -18,10 +16,6 @@ type unit struct {
 	sids []int // its keys in tracker.sessions
 	pids []int // and in tracker.known
 }
-
-// firstMark is where the marks of one supervisor begin: those of another, below
-// it or above it, are others.
-func firstMark() uint64 { return reap.MinMark + uint64(rand.Uint32())<<24 }
 
 // unitKey names a unit by the variable of the environment that names it too. It
 // is no name of a control file.
@@ -144,7 +138,7 @@ func (t *tracker) owner(stat procfs.Stat) *unit {
 	}
 	mark, _ := reap.ReadMark(t.fs, stat.PID)
 	t.mu.Lock()
-	u := t.byMark[mark]
+	u := t.byMark[reap.Same(mark)]
 	if u == nil {
 		u = t.sessions[stat.SID]
 	}

@@ -32,6 +32,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/seancehq/seance/internal/linux/reap"
 	"github.com/seancehq/seance/internal/linux/storm"
 )
 
@@ -49,6 +50,11 @@ type Options struct {
 	Group bool
 	// Grace is how long what the program leaves behind has after SIGTERM.
 	Grace time.Duration
+	// Guard starts a process, a child of this one, that ends what is left when this
+	// one is killed. nil: there is none. Process 1 needs none, for the kernel does it.
+	Guard func() (pid int, err error)
+	// Mark is what the guard knows the program by, see [reap.ReadMark].
+	Mark uint64
 }
 
 // StartError says that the program could not be run.
@@ -79,16 +85,23 @@ func Run(o Options) (status int, err error) {
 		}
 	}
 	c := &child{group: o.Group, first: first, tty: openTerminal()}
+	if first {
+		o.Guard, o.Mark = nil, 0
+	}
+	c.guard.start = o.Guard
 	signals := catch() // before the start: none is lost
 	storm.Hush()       // for good: who waits for a child is woken up by its end itself
-	if c.pid, err = start(path, o.Args, first); err != nil {
+	reap.WithMark(o.Mark, func() { c.pid, err = start(path, o.Args, first) })
+	if err != nil {
 		return 0, err
 	}
 	c.tty.give(c.pid)
 	go c.forward(signals)
+	c.guard.begin()
+	defer c.guard.end()
 	status = c.wait()
 	c.tty.takeBack()
-	return status, endRest(first, o.Grace)
+	return status, endRest(first, &c.guard, o.Grace)
 }
 
 // find looks a program up as execvp(3) does.
@@ -143,6 +156,7 @@ type child struct {
 	group bool
 	first bool
 	tty   terminal
+	guard guard // of the goroutine that waits alone
 
 	mu    sync.Mutex // see the package comment
 	ended bool
@@ -179,6 +193,7 @@ func (c *child) wait() int {
 		peek()
 		storm.Sleep(gauge.Wait(time.Now()))
 		status, stopped := c.collect()
+		c.guard.begin() // again, if somebody has killed it
 		switch {
 		case c.ended:
 			return exitStatus(status)
@@ -214,6 +229,7 @@ func (c *child) collect() (status syscall.WaitStatus, stopped syscall.Signal) {
 			if pid == c.pid {
 				status, c.ended = s, true
 			}
+			c.guard.reaped(pid, s)
 		}
 	}
 }

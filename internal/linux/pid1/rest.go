@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -21,16 +22,16 @@ const look = 5 * time.Millisecond
 
 // endRest ends all that the program left behind: SIGTERM, and SIGKILL after a
 // while. It returns as soon as the last one is gone.
-func endRest(first bool, grace time.Duration) error {
-	if reapAll() {
+func endRest(first bool, g *guard, grace time.Duration) error {
+	if reapAll(g) {
 		return nil
 	}
-	e := ending{first: first, asked: map[int]bool{}}
+	e := ending{first: first, guard: g, asked: map[int]bool{}}
 	killAt := time.Now().Add(grace)
-	for giveUpAt := killAt.Add(killWait); !reapAll(); time.Sleep(look) {
+	for giveUpAt := killAt.Add(killWait); !reapAll(g); time.Sleep(look) {
 		now := time.Now()
 		if now.After(giveUpAt) {
-			return survivors()
+			return e.survivors()
 		}
 		if err := e.signal(!now.Before(killAt)); err != nil {
 			return err
@@ -39,17 +40,21 @@ func endRest(first bool, grace time.Duration) error {
 	return nil
 }
 
-// reapAll reaps what has ended, and says if there is no child left. Then there
-// is no descendant either: those of a child that ends become children.
-func reapAll() (none bool) {
+// reapAll reaps what has ended, and says if there is no child left but the guard.
+// Then there is no descendant either: those of a child that ends become children.
+func reapAll(g *guard) (none bool) {
 	for {
-		pid, err := syscall.Wait4(-1, nil, syscall.WNOHANG, nil)
+		var s syscall.WaitStatus
+		pid, err := syscall.Wait4(-1, &s, syscall.WNOHANG, nil)
 		switch {
 		case err == syscall.EINTR:
 		case err != nil:
 			return true
 		case pid == 0:
-			return false
+			return g.alone()
+		default:
+			g.reaped(pid, s)
+			g.begin()
 		}
 	}
 }
@@ -57,6 +62,7 @@ func reapAll() (none bool) {
 // ending is the end of what is left.
 type ending struct {
 	first bool
+	guard *guard
 	asked map[int]bool // to end, by SIGTERM
 }
 
@@ -66,7 +72,7 @@ func (e *ending) signal(kill bool) error {
 		e.signalAll(kill)
 		return nil
 	}
-	left, err := descendants()
+	left, err := e.left()
 	if err != nil {
 		return err
 	}
@@ -124,9 +130,15 @@ func descendants() ([]procfs.Stat, error) {
 	return all, nil
 }
 
+// left lists what the program has left running.
+func (e *ending) left() ([]procfs.Stat, error) {
+	all, err := descendants()
+	return slices.DeleteFunc(all, func(s procfs.Stat) bool { return s.PID == e.guard.pid }), err
+}
+
 // survivors names those that outlived SIGKILL.
-func survivors() error {
-	left, err := descendants()
+func (e *ending) survivors() error {
+	left, err := e.left()
 	if err != nil {
 		return err
 	}

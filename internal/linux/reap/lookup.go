@@ -42,6 +42,9 @@ func lookPath(spec Spec) (string, error) {
 	if len(spec.Args) == 0 || spec.Args[0] == "" {
 		return "", errNoArgs
 	}
+	if spec.Path != "" {
+		return spec.Path, nil
+	}
 	program := spec.Args[0]
 	if strings.Contains(program, "/") {
 		return program, nil

@@ -26,6 +26,20 @@ func CanMark() bool {
 	return err == nil && limit.Max >= MaxMark
 }
 
+// WithMark calls fn with a mark on this process, which a child that is forked
+// meanwhile inherits. Nobody else may fork then. 0, or a hard limit that forbids it:
+// there is none.
+func WithMark(mark uint64, fn func()) {
+	var old unix.Rlimit
+	if mark == 0 || unix.Prlimit(0, unix.RLIMIT_RTTIME, nil, &old) != nil {
+		fn()
+		return
+	}
+	_ = unix.Prlimit(0, unix.RLIMIT_RTTIME, &unix.Rlimit{Cur: mark, Max: old.Max}, nil)
+	fn()
+	_ = unix.Prlimit(0, unix.RLIMIT_RTTIME, &old, nil) // the same was valid before
+}
+
 // ReadMark reads the mark of a process; 0 when it has none.
 func ReadMark(fs *procfs.FS, pid int) (uint64, error) {
 	limit, err := fs.SoftLimit(pid, "Max realtime timeout")

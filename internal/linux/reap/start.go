@@ -17,6 +17,8 @@ type Spec struct {
 	// Args is the argument vector. Args[0] is looked up in the PATH of Env,
 	// unless it has a slash; then it is relative to Dir.
 	Args []string
+	// Path is the file to execute. Default: what Args[0] says.
+	Path string
 	// Dir is the working directory. Default: the caller's.
 	Dir string
 	// Env is the whole environment, KEY=value each. nil means empty.
