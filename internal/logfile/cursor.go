@@ -18,6 +18,7 @@ type cursor struct {
 	parts   []part          // still to read, oldest first; parts[0] is being read
 	known   map[fileID]bool // all parts there have been
 	offset  int64           // in parts[0], of what is after buf
+	end     *Mark           // not to be read past; nil: there is no end
 	buf     []byte          // read and not yet delivered
 	start   int             // of what is not delivered in buf
 	looked  int             // how much of that has no newline
@@ -121,7 +122,7 @@ func (c *cursor) read() (bool, error) {
 		c.buf = append(c.buf[:0], c.buf[c.start:]...)
 		c.start = 0
 	}
-	n, err := c.parts[0].ReadAt(c.block, c.offset)
+	n, err := c.parts[0].ReadAt(c.block[:c.room()], c.offset)
 	c.buf = append(c.buf, c.block[:n]...)
 	c.offset += int64(n)
 	if n > 0 {
@@ -135,6 +136,26 @@ func (c *cursor) read() (bool, error) {
 		c.buf = nil // a log that is silent takes no memory
 	}
 	return c.advance()
+}
+
+// room is how much may be read at once.
+func (c *cursor) room() int {
+	if c.end == nil || c.parts[0].id != c.end.file {
+		return len(c.block)
+	}
+	return int(max(0, min(int64(len(c.block)), c.end.offset-c.offset)))
+}
+
+// size is how much of a part is to be read.
+func (c *cursor) size(p part) (int64, error) {
+	if c.end != nil && p.id == c.end.file {
+		return c.end.offset, nil
+	}
+	info, err := p.Stat()
+	if err != nil {
+		return 0, err
+	}
+	return info.Size(), nil
 }
 
 // advance goes on to the next file if this one has been rotated away.

@@ -235,3 +235,35 @@ func TestTimesAreParsedAsThePackageTimeDoes(t *testing.T) {
 		}
 	}
 }
+
+// A reading that does not follow gives what was there when it began, however
+// much is written meanwhile.
+func TestReadingEndsWhereTheLogDidWhenItBegan(t *testing.T) {
+	s := openSet(t, logfile.Options{MaxSize: 4 << 10, MaxFiles: 3})
+	stream := s.Log("db").Stream("stdout", 1)
+	written := 0
+	write := func(n int) {
+		for range n {
+			written++
+			fmt.Fprintln(stream, written)
+		}
+	}
+	write(10)
+	for _, n := range []int{1, 3, logfile.All} {
+		var got []string
+		last := written
+		err := logfile.Read(t.Context(), logfile.Query{Dir: s.Dir(), Last: n}, func(l logfile.Line) error {
+			if got = append(got, l.Text); len(got) > last {
+				return errors.New("it reads on and on")
+			}
+			write(2)
+			return nil
+		})
+		if n == logfile.All {
+			n = last
+		}
+		if err != nil || len(got) != n || got[n-1] != fmt.Sprint(last) {
+			t.Errorf("of %d lines: %q, error %v", last, got, err)
+		}
+	}
+}

@@ -9,22 +9,49 @@ import (
 	"time"
 )
 
-// seek brings a cursor to where a query begins.
+// seek brings a cursor to where a query begins. A query that does not follow
+// ends where the log does at this moment.
 func (c *cursor) seek(q Query) error {
 	mark, resumed := q.After[c.service]
-	if !resumed && q.Last < 0 && q.Since.IsZero() {
+	if q.Follow && !resumed && q.Last < 0 && q.Since.IsZero() {
 		return nil
 	}
 	if err := c.open(); err != nil || len(c.parts) == 0 {
 		return err
+	}
+	if !q.Follow {
+		if err := c.endHere(); err != nil {
+			return err
+		}
 	}
 	switch {
 	case resumed:
 		return c.seekMark(mark)
 	case q.Last >= 0:
 		return c.seekLast(q)
+	case q.Since.IsZero():
+		return nil
 	}
 	return c.seekTime(q.Since)
+}
+
+// endHere makes the cursor end where the log ends now. What is written grows
+// page by page: one that seems to end within an entry is looked at again.
+func (c *cursor) endHere() error {
+	newest := c.parts[len(c.parts)-1]
+	for range 20 {
+		info, err := newest.Stat()
+		if err != nil {
+			return err
+		}
+		c.end = &Mark{newest.id, info.Size()}
+		var last [1]byte
+		if n, err := newest.ReadAt(last[:], info.Size()-1); n < 1 || err != nil || last[0] == '\n' {
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
+	return nil
 }
 
 // startAt makes the cursor start in the i-th part.
@@ -148,12 +175,12 @@ func timeAfter(f io.ReaderAt, from, to int64) (begin int64, at time.Time, ok boo
 func (c *cursor) seekLast(q Query) error {
 	count := counter{cursor: c, query: q, left: q.Last, begun: map[string]bool{}}
 	for i := len(c.parts) - 1; i >= 0; i-- {
-		info, err := c.parts[i].Stat()
+		size, err := c.size(c.parts[i])
 		if err != nil {
 			return err
 		}
-		b := backward{f: c.parts[i], at: info.Size()}
-		for start := info.Size(); ; {
+		b := backward{f: c.parts[i], at: size}
+		for start := size; ; {
 			entry, offset, ok, err := b.next()
 			if err != nil {
 				return err
