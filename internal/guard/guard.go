@@ -119,8 +119,10 @@ func settle() {
 		limit.Cur = limit.Max
 		_ = unix.Prlimit(0, unix.RLIMIT_RTTIME, &limit, nil)
 	}
+	// It works as well with more memory. A huge page is more than it has in all.
+	_ = unix.Prctl(unix.PR_SET_THP_DISABLE, 1, 0, 0, 0)
 	debug.FreeOSMemory()
-	_ = trim.Program() // it works as well with more
+	_ = trim.Program()
 }
 
 // clear ends what the keeper has left running, and clears away.
@@ -134,9 +136,9 @@ func (w Ward) clear() {
 }
 
 // sweep does what the next command of the image's name would do, unless there was
-// one.
+// one. Without a record the keeper has died before there was one.
 func (w Ward) sweep(folder api.Live) {
-	if !folder.Recorded() {
+	if _, err := os.Stat(folder.Dir); err != nil {
 		return
 	}
 	lock, err := live.Take(folder)
@@ -144,7 +146,7 @@ func (w Ward) sweep(folder api.Live) {
 		return
 	}
 	defer lock.Close()
-	if r, err := live.ReadRecord(folder); err != nil || r.Init != w.Keeper {
+	if r, err := live.ReadRecord(folder); err == nil && r.Init != w.Keeper {
 		return
 	}
 	_ = live.EndStrays(folder)

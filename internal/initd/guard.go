@@ -46,8 +46,15 @@ func (r *foreground) guarding() *guarding {
 	return g
 }
 
-// begin has a guard started, if there is none. It does not wait for it.
-func (g *guarding) begin() { g.once.Do(func() { go g.keep() }) }
+// begin starts a guard, if there is none. It is called when the first program has
+// been started, which has not waited for it, and by the goroutine that has done that:
+// there is no better moment to kill this process than before there is a guard.
+func (g *guarding) begin() {
+	g.once.Do(func() {
+		p, err := g.first()
+		go g.keep(p, err)
+	})
+}
 
 // never has no guard started, unless one was.
 func (g *guarding) never() { g.once.Do(func() { close(g.ended) }) }
@@ -60,19 +67,9 @@ func (g *guarding) end() {
 }
 
 // keep keeps one guard after the other: somebody may kill them.
-func (g *guarding) keep() {
+func (g *guarding) keep(p *reap.Process, err error) {
 	defer close(g.ended)
-	spec, err := g.spec()
-	if err != nil {
-		g.say(fmt.Sprintf(errUnguarded, err))
-		return
-	}
-	for {
-		p, err := g.reaper.Start(spec)
-		if err != nil {
-			g.say(fmt.Sprintf(errUnguarded, err))
-			return
-		}
+	for ; err == nil; p, err = g.start() {
 		select {
 		case <-p.Done():
 		case <-g.quit:
@@ -90,17 +87,23 @@ func (g *guarding) keep() {
 			return
 		}
 	}
+	g.say(fmt.Sprintf(errUnguarded, err))
 }
 
 // guardPause is between two guards, lest they cost much where none can live.
 const guardPause = 100 * time.Millisecond
 
-func (g *guarding) spec() (reap.Spec, error) {
-	self, err := pidfd.Identify(os.Getpid())
-	if err != nil {
-		return reap.Spec{}, err
+func (g *guarding) first() (p *reap.Process, err error) {
+	if g.ward.Keeper, err = pidfd.Identify(os.Getpid()); err != nil {
+		return nil, err
 	}
-	g.ward.Keeper = self
+	return g.start()
+}
+
+func (g *guarding) start() (*reap.Process, error) {
 	args, err := g.ward.Args()
-	return reap.Spec{Path: guard.Program, Args: args, Env: guard.Env(), Dir: "/"}, err
+	if err != nil {
+		return nil, err
+	}
+	return g.reaper.Start(reap.Spec{Path: guard.Program, Args: args, Env: guard.Env(), Dir: "/"})
 }
