@@ -91,14 +91,14 @@ func Run(o Options) (status int, err error) {
 	c.guard.start = o.Guard
 	signals := catch() // before the start: none is lost
 	storm.Hush()       // for good: who waits for a child is woken up by its end itself
+	c.guard.begin()
+	defer c.guard.end()
 	reap.WithMark(o.Mark, func() { c.pid, err = start(path, o.Args, first) })
 	if err != nil {
 		return 0, err
 	}
 	c.tty.give(c.pid)
 	go c.forward(signals)
-	c.guard.begin()
-	defer c.guard.end()
 	status = c.wait()
 	c.tty.takeBack()
 	return status, endRest(first, &c.guard, o.Grace)
