@@ -40,12 +40,15 @@ func typeIn(t *testing.T, keys *os.File, text string) {
 func TestTerminalIsHandedOver(t *testing.T) {
 	everywhere(t, func(t *testing.T, command func(...string) *exec.Cmd) {
 		// Reading is allowed to the foreground only; and Ctrl-C comes once.
-		cmd := command("sh", "-c", `trap 'n=$((n+1))' INT; read x; echo "got $x"; read y; echo "interrupted $n"; exit $n`)
+		cmd := command("sh", "-c", `trap 'n=$((n+1))' INT; read x; echo "got $x"; read y; echo "interrupted $n"; read z; exit $n`)
 		out, keys := onTerminal(t, cmd)
 		typeIn(t, keys, "hello\n")
 		out.until(t, "got hello")
 		typeIn(t, keys, "\x03\n")
 		out.until(t, "interrupted 1")
+		// The end of a session's leader hangs its terminal up, which loses what
+		// the kernel has not yet handed on.
+		typeIn(t, keys, "\n")
 		if got := statusOf(t, cmd); got != 1 {
 			t.Errorf("exit status %d, want 1", got)
 		}
@@ -74,8 +77,9 @@ func TestJobOfAShell(t *testing.T) {
 	out.until(t, "got two")
 	typeIn(t, keys, "\x04")
 	out.until(t, "prompt> ")
-	typeIn(t, keys, "echo status $?; exit\n")
+	typeIn(t, keys, "echo status $?\n")
 	out.until(t, "status 0")
+	typeIn(t, keys, "exit\n")
 	if got := statusOf(t, cmd); got != 0 {
 		t.Errorf("exit status %d of the shell", got)
 	}
