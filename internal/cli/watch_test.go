@@ -61,7 +61,8 @@ func startWatch(t *testing.T, cmd *exec.Cmd) *watched {
 func (w *watched) next() (c api.HierarchyChange) {
 	w.t.Helper()
 	if !w.lines.Scan() {
-		w.t.Fatalf("the watch ended: %v %s", w.lines.Err(), w.stderr)
+		ended := w.cmd.Wait() // its standard error is whole then
+		w.t.Fatalf("the watch ended: %v, %v %s", w.lines.Err(), ended, w.stderr)
 	}
 	if err := json.Unmarshal(w.lines.Bytes(), &c); err != nil {
 		w.t.Fatalf("%s: %v", w.lines.Bytes(), err)
