@@ -84,7 +84,7 @@ func playMonitor() int {
 
 // appears waits for a file.
 func appears(path string) bool {
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
 		if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
 			return err == nil
 		}
@@ -199,7 +199,7 @@ func TestMonitorStandsApart(t *testing.T) {
 	}()
 	select {
 	case <-ended:
-	case <-time.After(5 * time.Second):
+	case <-time.After(time.Minute):
 		touch(t, filepath.Join(live.Dir, "end"))
 		<-ended
 		t.Error("the monitor holds a file that the command was given")

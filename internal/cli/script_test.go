@@ -60,7 +60,7 @@ func endImages(t *testing.T, bin, work string) {
 	for _, record := range records {
 		live := filepath.Dir(record)
 		seance := func(args ...string) ([]byte, error) {
-			ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 			defer cancel()
 			args = append(args, "--home", filepath.Dir(filepath.Dir(live)), "-i", filepath.Base(live))
 			return exec.CommandContext(ctx, filepath.Join(bin, "seance"), args...).CombinedOutput()
@@ -103,7 +103,7 @@ func statusOf(err error) int {
 }
 
 // untilLimit is how long a script waits for what must happen.
-const untilLimit = 20 * time.Second
+const untilLimit = time.Minute
 
 // [!] until PROGRAM ARGS… runs a program again and again until it exits 0, or
 // with "!" until it does not.

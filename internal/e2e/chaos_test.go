@@ -229,13 +229,13 @@ func processes() []int {
 func (c *chaos) allReady() {
 	c.t.Helper()
 	var not []api.Service
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		not = slices.DeleteFunc(c.ps(), func(s api.Service) bool { return s.Ready || s.Of == "crasher" })
 		if len(not) == 0 {
 			return
 		}
 	}
-	c.t.Fatalf("not ready after 30 s: %+v\n%s", not, c.must("events"))
+	c.t.Fatalf("not ready after a minute: %+v\n%s", not, c.must("events"))
 }
 
 func (c *chaos) ps() []api.Service {
@@ -285,7 +285,7 @@ func (c *chaos) sameHolds(before map[string]held) {
 	const slack = 4 // a crasher is always about to start
 	services := len(c.ps())
 	var more []string
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
 		more = nil
 		for who, now := range c.holds() {
 			for what, n := range now {

@@ -212,9 +212,9 @@ func (b *box) goesOn(name string) {
 // until waits for a condition.
 func (b *box) until(what string, met func() bool) {
 	b.t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !met(); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !met(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			b.t.Fatalf("after 30 s still not so: %s", what)
+			b.t.Fatalf("after a minute still not so: %s", what)
 		}
 	}
 }

@@ -38,7 +38,7 @@ func dial(t *testing.T, address string) *client {
 // count asks for the next number over the one connection.
 func (c *client) count() int {
 	c.t.Helper()
-	_ = c.conn.SetDeadline(time.Now().Add(20 * time.Second))
+	_ = c.conn.SetDeadline(time.Now().Add(time.Minute))
 	if _, err := fmt.Fprint(c.conn, "GET /count HTTP/1.1\r\nHost: web\r\n\r\n"); err != nil {
 		c.t.Fatal(err)
 	}

@@ -65,7 +65,7 @@ func (b *box) run(args ...string) *running {
 func (r *running) says(pattern string) {
 	r.b.t.Helper()
 	expr := regexp.MustCompile("(?m)" + pattern)
-	for deadline := time.Now().Add(30 * time.Second); !expr.MatchString(r.out.String()); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !expr.MatchString(r.out.String()); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			r.b.t.Fatalf("no line says %q:\n%s%s", pattern, r.out, r.err)
 		}
@@ -86,7 +86,7 @@ func (r *running) ends(status int) {
 	go func() { _ = r.cmd.Wait(); close(done) }()
 	select {
 	case <-done:
-	case <-time.After(30 * time.Second):
+	case <-time.After(time.Minute):
 		r.b.t.Fatalf("it does not end:\n%s%s", r.out, r.err)
 	}
 	if got := r.cmd.ProcessState.ExitCode(); got != status {

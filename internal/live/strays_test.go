@@ -85,7 +85,7 @@ func TestAwaitReturnsWhenNoneIsLeft(t *testing.T) {
 	}
 	select {
 	case <-done:
-	case <-time.After(30 * time.Second):
+	case <-time.After(time.Minute):
 		t.Error("it waits on, though the only one has ended") // not reaped yet, which is not ours to do
 	}
 }

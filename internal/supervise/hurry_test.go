@@ -13,7 +13,7 @@ func TestHurryKillsWhatIsBeingStoppedAndWhatIsStoppedLater(t *testing.T) {
 	deaf := func(name string) manifest.Service {
 		s := service(name, `trap '' TERM; setsid sh -c 'trap "" TERM; while :; do sleep 0.01; done' & echo up; while :; do sleep 0.01; done`)
 		s.Shutdown.Grace = time.Hour
-		s.Ready = &manifest.Ready{Log: "up", Timeout: 20 * time.Second}
+		s.Ready = &manifest.Ready{Log: "up", Timeout: patient}
 		return s
 	}
 	g := newRig(t, services(deaf("one"), deaf("two")))
@@ -56,7 +56,7 @@ func TestEndOfAProgramIsAnExitError(t *testing.T) {
 	s := service("job", "exit 7")
 	s.Restart.Policy = manifest.RestartNo
 	early := service("early", "exit 8")
-	early.Ready = &manifest.Ready{Log: "never", Timeout: 20 * time.Second}
+	early.Ready = &manifest.Ready{Log: "never", Timeout: patient}
 	g := newRig(t, services(s, early))
 	g.start("job")
 	var exit *supervise.ExitError

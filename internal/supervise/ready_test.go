@@ -13,7 +13,7 @@ import (
 	"github.com/seancehq/seance/manifest"
 )
 
-const patient = 30 * time.Second
+const patient = time.Minute
 
 func TestReadyByTCPAndHTTP(t *testing.T) {
 	for _, kind := range []string{"tcp", "http"} {

@@ -18,7 +18,7 @@ import (
 
 func TestStartAndStop(t *testing.T) {
 	db := service("db", "echo warn >&2; echo up; exec sleep 600")
-	db.Ready = &manifest.Ready{Log: "up", Timeout: 20 * time.Second}
+	db.Ready = &manifest.Ready{Log: "up", Timeout: patient}
 	g := newRig(t, services(db))
 	g.start("db")
 	s := g.status("db")
@@ -66,7 +66,7 @@ func TestMarksAndEnvironment(t *testing.T) {
 	s := service("db", `echo "$SEANCE_SERVICE $SEANCE_INSTANCE $WORD $(pwd)"; exec sleep 600`)
 	s.Env = map[string]string{"WORD": "hello"}
 	s.Workdir = t.TempDir()
-	s.Ready = &manifest.Ready{Log: "hello", Timeout: 20 * time.Second}
+	s.Ready = &manifest.Ready{Log: "hello", Timeout: patient}
 	g := newRig(t, services(s))
 	g.start("db")
 	if err := g.Restart(limit(t), "db"); err != nil {
@@ -164,7 +164,7 @@ func TestStopReturnsWhenTheLastProcessIsGone(t *testing.T) {
 	// The shell ends at once, what it left behind a little later: the stop waits
 	// for that, and not for the grace time.
 	s := service("db", `(trap 'sleep 0.2; exit' TERM; echo trapped; while :; do sleep 0.01; done) & exec sleep 600`)
-	s.Ready = &manifest.Ready{Log: "trapped", Timeout: 20 * time.Second}
+	s.Ready = &manifest.Ready{Log: "trapped", Timeout: patient}
 	g := newRig(t, services(s))
 	g.start("db")
 	begin := time.Now()
@@ -176,7 +176,7 @@ func TestStopReturnsWhenTheLastProcessIsGone(t *testing.T) {
 
 func TestStopOfAStoppedProcess(t *testing.T) {
 	s := service("db", `trap 'echo bye; exit' TERM; echo up; while :; do sleep 0.01; done`)
-	s.Ready = &manifest.Ready{Log: "up", Timeout: 20 * time.Second}
+	s.Ready = &manifest.Ready{Log: "up", Timeout: patient}
 	g := newRig(t, services(s))
 	g.start("db")
 	if err := syscall.Kill(g.status("db").PID, syscall.SIGSTOP); err != nil {
@@ -192,7 +192,7 @@ func TestStopOfAStoppedProcess(t *testing.T) {
 func TestConfiguredSignal(t *testing.T) {
 	s := service("db", `trap 'echo interrupted; exit 3' INT; trap '' TERM; echo up; while :; do sleep 0.01; done`)
 	s.Shutdown.Signal = "INT"
-	s.Ready = &manifest.Ready{Log: "up", Timeout: 20 * time.Second}
+	s.Ready = &manifest.Ready{Log: "up", Timeout: patient}
 	g := newRig(t, services(s))
 	g.start("db")
 	g.stop("db")
@@ -208,7 +208,7 @@ func TestTerminal(t *testing.T) {
 	s := service("shell", `test -t 0 && test -t 1 && test -t 2 && tty && stty size && echo "$TERM"; exec cat`)
 	s.Terminal = true
 	s.Env = map[string]string{"TERM": ""}
-	s.Ready = &manifest.Ready{Log: "xterm", Timeout: 20 * time.Second}
+	s.Ready = &manifest.Ready{Log: "xterm", Timeout: patient}
 	g := newRig(t, services(s))
 	g.start("shell")
 	name := g.status("shell").Terminal
@@ -233,7 +233,7 @@ func TestTerminalNeverBlocksItsProgram(t *testing.T) {
 func TestShellOnATerminalIsHungUp(t *testing.T) {
 	s := service("shell", `trap '' TERM; echo up; while :; do sleep 0.01; done`) // as interactive ones do
 	s.Terminal = true
-	s.Ready = &manifest.Ready{Log: "up", Timeout: 20 * time.Second}
+	s.Ready = &manifest.Ready{Log: "up", Timeout: patient}
 	g := newRig(t, services(s))
 	g.start("shell")
 	begin := time.Now()

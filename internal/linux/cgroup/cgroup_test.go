@@ -131,7 +131,7 @@ func pids(t *testing.T, g *cgroup.Group) []int {
 
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !ok(); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !ok(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("never: %s", what)
 		}
@@ -140,7 +140,7 @@ func eventually(t *testing.T, what string, ok func() bool) {
 
 func kill(t *testing.T, g *cgroup.Group) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	if err := g.Kill(ctx); err != nil {
 		t.Fatal(err)
@@ -188,7 +188,7 @@ func TestProgramAndAllThatItStartsIsInItsGroup(t *testing.T) {
 
 func waitFor(t *testing.T, p *reap.Process) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	if _, err := p.Wait(ctx); err != nil {
 		t.Fatal(err)

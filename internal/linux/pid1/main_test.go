@@ -89,7 +89,7 @@ func pipeOutput(t *testing.T, cmd *exec.Cmd) *output {
 // until reads until text has come.
 func (o *output) until(t *testing.T, text string) {
 	t.Helper()
-	_ = o.r.SetReadDeadline(time.Now().Add(20 * time.Second))
+	_ = o.r.SetReadDeadline(time.Now().Add(time.Minute))
 	for !strings.Contains(o.b.String(), text) {
 		buf := make([]byte, 4096)
 		n, err := o.r.Read(buf)

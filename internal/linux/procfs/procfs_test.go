@@ -196,7 +196,7 @@ func TestLiveProcess(t *testing.T) {
 	fs := New("/proc")
 	pid := cmd.Process.Pid
 	// A program that has just been called has its name before its arguments.
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
 		if args, err := fs.Cmdline(pid); err != nil || len(args) > 0 && args[0] == "sleep" {
 			break
 		}

@@ -51,7 +51,7 @@ func run(t *testing.T, p *pty.PTY, terminal *os.File, script string) string {
 	if !errors.Is(err, syscall.EIO) {
 		t.Errorf("the master ends with %v, want EIO", err)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	if exit, err := process.Wait(ctx); err != nil || !exit.Success() {
 		t.Errorf("%s: %v, %v: %s", script, exit, err, out)
@@ -87,7 +87,7 @@ func TestResizeIsSeenByTheProgram(t *testing.T) {
 
 func TestForegroundGroup(t *testing.T) {
 	p, terminal := open(t)
-	if err := p.Master().SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+	if err := p.Master().SetDeadline(time.Now().Add(time.Minute)); err != nil {
 		t.Fatal("the master is not polled: ", err)
 	}
 	r, err := reap.New(reap.Options{})

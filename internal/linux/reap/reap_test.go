@@ -68,7 +68,7 @@ func start(t testing.TB, r *reap.Reaper, spec reap.Spec) *reap.Process {
 
 func waitFor(t testing.TB, p *reap.Process) reap.Exit {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	exit, err := p.Wait(ctx)
 	if err != nil {
@@ -79,7 +79,7 @@ func waitFor(t testing.TB, p *reap.Process) reap.Exit {
 
 func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !ok(); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !ok(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("never: %s", what)
 		}
@@ -355,7 +355,7 @@ func closeAfter(t *testing.T, orphans uint64) {
 	}()
 	select {
 	case <-closed:
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatalf("it does not close after %d orphans", orphans)
 	}
 	if err := p.SignalGroup(syscall.SIGKILL); err != nil {
@@ -437,7 +437,7 @@ func actAsInit() {
 	fail(err)
 	p, err := r.Start(shell("i=0; while [ $i -lt 50 ]; do (sleep 0.01 & ) ; i=$((i+1)); done; exit 3"))
 	fail(err)
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	exit, err := p.Wait(ctx)
 	fail(err)

@@ -183,7 +183,7 @@ func TestFastExitsByShimAreTold(t *testing.T) {
 func TestParentDeathSignal(t *testing.T) {
 	for _, how := range []string{"direct", "shim"} {
 		t.Run(how, func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			cmd := exec.CommandContext(ctx, "/proc/self/exe", how)
 			cmd.Env = append(os.Environ(), helper+"=parent")
