@@ -3,6 +3,7 @@ package e2e
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -186,6 +187,36 @@ func TestRunAnswersOtherCommands(t *testing.T) {
 	b.must("up", "-f", manifest, "--freezer", "respawn")
 	b.refused(1, []string{`"shop"`, "live already", "--name"}, "run", "-f", manifest)
 	b.must("quit", "-i", "shop")
+}
+
+// A shell that executes seance leaves it the children it has, such as the tee of
+// `exec > >(tee log)`, which is to have all that is written.
+func TestRunSparesWhatItInherits(t *testing.T) {
+	b := newBox(t)
+	gate, open, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer gate.Close()
+	out, in, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	cmd := b.command("run", "-f", b.manifest("tee", `services: {one: {command: "setsid sleep 1234.5 & exit 3", restart: no}}`))
+	cmd.Args = append([]string{"sh", "-c", `{ read line <&3; echo "$line" >&4; } & exec "$@"`, "sh"}, cmd.Args...)
+	cmd.Args[4] = cmd.Path
+	cmd.Path = "/bin/sh"
+	cmd.ExtraFiles = []*os.File{gate, in}
+	if err := cmd.Run(); err == nil || cmd.ProcessState.ExitCode() != 3 {
+		t.Errorf("%v, want exit status 3", err)
+	}
+	in.Close()
+	fmt.Fprintln(open, "still here")
+	open.Close()
+	if said, err := io.ReadAll(out); err != nil || string(said) != "still here\n" {
+		t.Errorf("what was inherited said %q (%v)", said, err)
+	}
 }
 
 func TestASecondInterruptKillsAtOnce(t *testing.T) {

@@ -13,6 +13,8 @@ type guard struct {
 	start func() (pid int, err error) // nil: there is to be none, or no more
 	pid   int                         // 0: there is none
 	count int                         // of those that were started
+
+	inherited map[int]bool // other children that are none of the program's making, see [reap.Inherited]
 }
 
 // manyGuards is how many may be killed before there are no more.
@@ -36,6 +38,7 @@ func (g *guard) begin() {
 // reaped takes note of the end of a child. A guard that nobody has killed cannot do
 // what it is for, and the next one could not either.
 func (g *guard) reaped(pid int, s syscall.WaitStatus) {
+	delete(g.inherited, pid)
 	if pid != g.pid {
 		return
 	}
@@ -60,7 +63,14 @@ func (g *guard) end() {
 	}
 }
 
-// alone says that the guard is the only child there is.
+// alone says that of the children, of which there is one, none is left by the program.
 func (g *guard) alone() bool {
-	return g.pid != 0 && slices.Equal(children.List(), []int{g.pid})
+	if g.pid == 0 && len(g.inherited) == 0 {
+		return false
+	}
+	all := children.List() // empty where /proc does not show them
+	return len(all) > 0 && !slices.ContainsFunc(all, func(pid int) bool { return !g.spares(pid) })
 }
+
+// spares says that a child is not to be ended with what the program has left.
+func (g *guard) spares(pid int) bool { return pid == g.pid || g.inherited[pid] }

@@ -89,6 +89,10 @@ func Run(o Options) (status int, err error) {
 		o.Guard, o.Mark = nil, 0
 	}
 	c.guard.start = o.Guard
+	if !first {
+		// Where /proc does not show them, they cannot be told from what the program leaves.
+		c.guard.inherited, _ = reap.Inherited("/proc")
+	}
 	signals := catch() // before the start: none is lost
 	storm.Hush()       // for good: who waits for a child is woken up by its end itself
 	c.guard.begin()

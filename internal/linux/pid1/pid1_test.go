@@ -2,6 +2,7 @@ package pid1_test
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -181,6 +182,39 @@ func TestLeavesNothingRunning(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// A shell that executes this leaves it the children it has, such as the tee of
+// `exec > >(tee log)`. They go on; what the program has left does not.
+func TestSparesWhatItInherits(t *testing.T) {
+	gate, open, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer gate.Close()
+	out, in, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	mark := "PID1_TEST_MARK=" + strconv.Itoa(os.Getpid()) + t.Name()
+	cmd := command(t, "env", mark, "sh", "-c", "setsid sleep 1234.5 3<&- 4>&- & exit 3")
+	cmd.Args[0] = cmd.Path
+	cmd.Args = append([]string{"sh", "-c", `{ read line <&3; echo "$line" >&4; } & exec "$@"`, "sh"}, cmd.Args...)
+	cmd.Path = "/bin/sh"
+	cmd.ExtraFiles = []*os.File{gate, in}
+	if err := cmd.Run(); err == nil || cmd.ProcessState.ExitCode() != 3 {
+		t.Errorf("%v, want exit status 3", err)
+	}
+	if left := marked(t, mark); len(left) > 0 {
+		t.Errorf("left running: %v", left)
+	}
+	in.Close()
+	fmt.Fprintln(open, "still here")
+	open.Close()
+	if said, err := io.ReadAll(out); err != nil || string(said) != "still here\n" {
+		t.Errorf("what was inherited said %q (%v)", said, err)
 	}
 }
 

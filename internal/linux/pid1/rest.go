@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -40,7 +39,7 @@ func endRest(first bool, g *guard, grace time.Duration) error {
 	return nil
 }
 
-// reapAll reaps what has ended, and says if there is no child left but the guard.
+// reapAll reaps what has ended, and says if there is no child left but those to spare.
 // Then there is no descendant either: those of a child that ends become children.
 func reapAll(g *guard) (none bool) {
 	for {
@@ -72,7 +71,7 @@ func (e *ending) signal(kill bool) error {
 		e.signalAll(kill)
 		return nil
 	}
-	left, err := e.left()
+	left, err := descendants(e.guard.spares)
 	if err != nil {
 		return err
 	}
@@ -101,10 +100,11 @@ func (e *ending) signalAll(kill bool) {
 	}
 }
 
-// descendants lists all that live and descend from us. Our own children keep
+// descendants lists all that live and descend from us, but for the children to
+// spare and what descends from them. Our own children keep
 // their numbers until we reap them. One further down may end in the instant
 // before it is sent a signal, but its number is not given out again that soon.
-func descendants() ([]procfs.Stat, error) {
+func descendants(spares func(pid int) bool) ([]procfs.Stat, error) {
 	// In a PID namespace that has the /proc of another, the numbers are not ours.
 	if self, err := os.Readlink("/proc/self"); err != nil || self != strconv.Itoa(os.Getpid()) {
 		return nil, errors.New("cannot end what the program left running: /proc does not show it")
@@ -118,7 +118,7 @@ func descendants() ([]procfs.Stat, error) {
 	for grown := true; grown; {
 		grown = false
 		for _, s := range stats {
-			if below[s.PID] || !below[s.PPID] {
+			if below[s.PID] || !below[s.PPID] || spares(s.PID) {
 				continue
 			}
 			below[s.PID], grown = true, true
@@ -130,15 +130,9 @@ func descendants() ([]procfs.Stat, error) {
 	return all, nil
 }
 
-// left lists what the program has left running.
-func (e *ending) left() ([]procfs.Stat, error) {
-	all, err := descendants()
-	return slices.DeleteFunc(all, func(s procfs.Stat) bool { return s.PID == e.guard.pid }), err
-}
-
 // survivors names those that outlived SIGKILL.
 func (e *ending) survivors() error {
-	left, err := e.left()
+	left, err := descendants(e.guard.spares)
 	if err != nil {
 		return err
 	}

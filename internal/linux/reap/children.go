@@ -10,12 +10,33 @@ import (
 	"strings"
 	"syscall"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/seancehq/seance/internal/linux/procfs"
 )
 
-// Strays are the children that this Reaper did not start: orphans that were
-// re-parented to the process, ended ones that are still to be reaped among
-// them. A program that was started here and has been reaped has left nothing
+// Inherited are the children that the process has had since before its execve(2):
+// `exec seance run > >(tee log)` in a shell makes the shell's tee one. They are
+// those of whoever was this process before, and no leftovers of what it starts.
+func Inherited(proc string) (map[int]bool, error) {
+	err := unix.Waitid(unix.P_ALL, 0, nil, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil)
+	if err == unix.ECHILD {
+		return nil, nil
+	}
+	children, err := readChildren(proc)
+	if err != nil {
+		return nil, err
+	}
+	inherited := map[int]bool{}
+	for _, pid := range children {
+		inherited[pid] = true
+	}
+	return inherited, nil
+}
+
+// Strays are the children that this Reaper did not start and the process has not
+// inherited: orphans that were re-parented to it, ended ones that are still to be
+// reaped among them. A program that was started here and has been reaped has left nothing
 // behind when no stray is of its making, for whatever descends from it and
 // lives hangs below a child of this process.
 //
@@ -31,7 +52,7 @@ func (r *Reaper) Strays() ([]int, error) {
 	}
 	strays := children[:0]
 	for _, pid := range children {
-		if r.procs[pid] == nil {
+		if r.procs[pid] == nil && !r.inherited[pid] {
 			strays = append(strays, pid)
 		}
 	}

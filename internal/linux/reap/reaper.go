@@ -72,6 +72,7 @@ type Reaper struct {
 	mu          sync.RWMutex // guards all below; see the package comment
 	closed      bool
 	procs       map[int]*Process // started here and not yet reaped
+	inherited   map[int]bool     // and not yet reaped, see [Inherited]
 	adding      sync.Mutex       // guards procs too, among those who only read
 	late        []*Process       // reaped before it was known that they had started
 	subscribers []*subscriber
@@ -99,6 +100,9 @@ func New(opts Options) (r *Reaper, err error) {
 		if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 			return nil, fmt.Errorf("cannot become a child subreaper: %w", err)
 		}
+	}
+	if r.inherited, err = Inherited(r.proc); err != nil {
+		return nil, err
 	}
 	if err := keepDescriptors(); err != nil {
 		return nil, err
@@ -214,7 +218,7 @@ func (r *Reaper) ride() bool {
 // collect reaps up to batch children and returns how many there were.
 func (r *Reaper) collect() int {
 	var ended []*Process
-	orphans := uint64(0)
+	orphans, others := uint64(0), 0
 	r.mu.Lock()
 	for range batch {
 		pid, exit, ok := wait()
@@ -222,6 +226,11 @@ func (r *Reaper) collect() int {
 			break
 		}
 		p := r.procs[pid]
+		if p == nil && r.inherited[pid] {
+			delete(r.inherited, pid)
+			others++
+			continue
+		}
 		if p == nil {
 			orphans++
 			continue
@@ -232,7 +241,7 @@ func (r *Reaper) collect() int {
 			ended = append(ended, p)
 		}
 	}
-	reaped := len(ended) + int(orphans)
+	reaped := len(ended) + int(orphans) + others
 	ended = append(ended, r.late...)
 	r.late = nil
 	subscribers := r.subscribers
