@@ -315,6 +315,9 @@ func TestSchemaRefusesEach(t *testing.T) {
 		fmt.Sprintf(service, "ready: {notify: false}"), fmt.Sprintf(service, "ready: {http: 'http://x', status: 99}"), fmt.Sprintf(service, "ready: {http: 'http://x', status: []}"),
 		fmt.Sprintf(service, "probe: {}"), fmt.Sprintf(service, "probe: x"), fmt.Sprintf(service, "probe: {tcp: 'x:1', command: x}"), fmt.Sprintf(service, "probe: {log: x}"),
 		fmt.Sprintf(service, "probe: {command: x, failures: 0}"), fmt.Sprintf(service, "probe: {command: x, interval: 5}"), fmt.Sprintf(service, "probe: {http: 'http://x', status: [600]}"),
+		fmt.Sprintf(service, "ready: {tcp: 'x:0'}"), fmt.Sprintf(service, "ready: {tcp: 'x:100000'}"), fmt.Sprintf(service, "ready: {exit: true, timeout: 0s}"), fmt.Sprintf(service, "ready: {tcp: 'x:1', status: 200}"),
+		fmt.Sprintf(service, "probe: {tcp: 'x:1', http: 'http://x', status: 200}"), fmt.Sprintf(service, "probe: {notify: true, status: 200}"), fmt.Sprintf(service, "probe: {command: x, interval: 0s}"), fmt.Sprintf(service, "probe: {command: x, timeout: 0m0.0s}"),
+		fmt.Sprintf(service, "restart: {limit: 1, within: 0s}"), "hooks: {a: {startup: x, timeout: 0h}}",
 		fmt.Sprintf(service, "log: x.log"), fmt.Sprintf(service, "log: {file: ''}"), fmt.Sprintf(service, "log: {size: 10kB}"), fmt.Sprintf(service, "log: {size: 0}"), fmt.Sprintf(service, "log: {count: 0}"), fmt.Sprintf(service, "log: {format: xml}"),
 		fmt.Sprintf(service, "env: {SEANCE_REPLICA: 1}"), fmt.Sprintf(service, "env_file: ''"), fmt.Sprintf(service, "env_file: {}"),
 		"include: ''\nservices: {a: {command: x}}", "env: []\nservices: {a: {command: x}}", "env_file: [5]\nservices: {a: {command: x}}", "on_failure: stop\nservices: {a: {command: x}}",
@@ -334,7 +337,8 @@ func TestSchemaRefusesEach(t *testing.T) {
 }
 
 func TestSchemaTakesWhatParseTakes(t *testing.T) {
-	for _, src := range []string{shop, everything, string(manyServices(3)), "x-y: [1]\nhooks: {a: {shutdown: x}}", expressions} {
+	const zeros = "services: {a: {command: x, restart: {delay: 0s, reset_after: 0s}, shutdown: {grace: 0s}, probe: {http: 'http://x', status: 200, timeout: 0.5s, interval: 10m}, ready: {tcp: 'x:080'}, log: {size: 010KiB}}}"
+	for _, src := range []string{shop, everything, string(manyServices(3)), "x-y: [1]\nhooks: {a: {shutdown: x}}", expressions, zeros} {
 		mustParse(t, "", src)
 		if why := schemaRefuses(t, []byte(src)); why != "" {
 			t.Errorf("the schema refuses %s: %s", src, why)
