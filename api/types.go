@@ -46,7 +46,7 @@ type Image struct {
 	From       string    `json:"from,omitempty"`     // digest of the saved image it was booted from
 	FromRef    string    `json:"from_ref,omitempty"` // the name it was asked for by
 	Manifest   string    `json:"manifest"`           // path of the manifest
-	Services   int       `json:"services"`           // how many are to run: disabled ones count once started
+	Services   int       `json:"services"`           // how many are to run: disabled ones count once started, stopped ones do not
 	Ready      int       `json:"ready"`              // how many of them are ready
 	Error      string    `json:"error,omitempty"`    // what failed at the last start-up
 }

@@ -241,6 +241,24 @@ func TestNothingIsLeftBehind(t *testing.T) {
 	}
 }
 
+func TestWhatWasStoppedStaysStopped(t *testing.T) {
+	testenv.RequireCRIU(t)
+	b := newBox(t)
+	b.must("up", "-f", b.manifest("shop", "services:\n  db: {command: [sleep, \"1000\"]}\n  web: {command: [sleep, \"1000\"]}\n"))
+	b.must("stop", "--wait", "web")
+	if img := b.image("shop"); img.Ready != 1 || img.Services != 1 {
+		t.Errorf("%d of %d services ready, want 1 of 1", img.Ready, img.Services)
+	}
+	b.must("snapshot", "--quit")
+	if out := b.must("boot", "shop"); !strings.Contains(out, "1 of 1 service ready") {
+		t.Error(out)
+	}
+	b.must("start", "--wait", "web")
+	if img := b.image("shop"); img.Ready != 2 || img.Services != 2 {
+		t.Errorf("%d of %d services ready, want 2 of 2", img.Ready, img.Services)
+	}
+}
+
 func TestAHookThatFailsAtShutdownIsToldOfOnce(t *testing.T) {
 	testenv.RequireCRIU(t)
 	b := newBox(t)

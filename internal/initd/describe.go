@@ -17,15 +17,7 @@ func (in *Init) describe() api.Image {
 	if now := in.manager.Current(); now != nil {
 		img.Session, img.Started = now.ID(), now.Started()
 	}
-	for _, s := range in.services.Status() {
-		if s.Kind != supervise.KindService || s.Disabled && s.State == supervise.Pending {
-			continue // what nobody started is not amiss
-		}
-		img.Services++
-		if s.Ready || in.done(s) {
-			img.Ready++
-		}
-	}
+	in.count(&img)
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	img.Name, img.Error = in.name, in.failed
@@ -38,6 +30,26 @@ func (in *Init) describe() api.Image {
 		img.State = api.StateRunning
 	}
 	return img
+}
+
+// count counts the services that are to run. What nobody has started is not amiss,
+// nor what somebody has stopped, other than the image itself.
+func (in *Init) count(img *api.Image) {
+	in.mu.Lock()
+	quiet := in.asked == nil
+	in.mu.Unlock()
+	for _, s := range in.services.Status() {
+		switch {
+		case s.Kind != supervise.KindService:
+			continue
+		case s.Disabled && s.State == supervise.Pending, quiet && s.State == supervise.Stopped:
+			continue
+		}
+		img.Services++
+		if s.Ready || in.done(s) {
+			img.Ready++
+		}
+	}
 }
 
 // bootingLocked says whether the start-up list still runs for the first time.
