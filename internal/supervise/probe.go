@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"strings"
 	"syscall"
 	"time"
 
@@ -42,9 +43,27 @@ func (s *service) probeOf(spec *manifest.Service, tcp, url string, status []int,
 	case url != "":
 		return func(ctx context.Context) error { return probeHTTP(ctx, url, status) }, "http " + url
 	case len(command) > 0:
-		return func(ctx context.Context) error { return s.probeCommand(ctx, spec, command) }, "command " + command[0]
+		return func(ctx context.Context) error { return s.probeCommand(ctx, spec, command) }, "command " + shortCommand(command)
 	}
 	return nil, ""
+}
+
+// shortCommand is a command in few words: its program, or what the shell is to do,
+// for that is all that the manifest says.
+func shortCommand(command []string) string {
+	if len(command) != 3 || command[0] != "/bin/sh" || command[1] != "-c" {
+		return command[0]
+	}
+	const most = 60 // characters
+	text := strings.TrimSpace(command[2])
+	line, _, more := strings.Cut(text, "\n")
+	if r := []rune(line); len(r) > most {
+		line, more = string(r[:most]), true
+	}
+	if more {
+		line += "…"
+	}
+	return line
 }
 
 // dialer tries the addresses of a name one after the other: of two that are

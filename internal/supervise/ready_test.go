@@ -107,6 +107,8 @@ func TestNotReady(t *testing.T) {
 			[]string{"not ready within 200ms: tcp 127.0.0.1:1: connection refused; its last lines:", "\n  | waiting"}},
 		{"command fails", "exec sleep 600", manifest.Ready{Command: []string{"false"}, Timeout: 200 * time.Millisecond},
 			[]string{"not ready within 200ms: command false: exit status 1"}},
+		{"text of a command fails", "exec sleep 600", manifest.Ready{Command: []string{"/bin/sh", "-c", "exit 3 # is it up?\ntrue"}, Timeout: 200 * time.Millisecond},
+			[]string{"not ready within 200ms: command exit 3 # is it up?…: exit status 3"}},
 		{"command hangs", "exec sleep 600", manifest.Ready{Command: []string{"sleep", "600"}, Timeout: 200 * time.Millisecond},
 			[]string{"not ready within 200ms: command sleep: "}},
 		{"says something else", "echo down; exec sleep 600", manifest.Ready{Log: "^up", Timeout: 200 * time.Millisecond},
