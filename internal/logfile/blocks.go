@@ -13,9 +13,9 @@ const (
 	smallBlock = 4 << 10
 	// largeBlock is for a program that writes as fast as it can: twice what a
 	// grown pipe holds, since entries are longer than lines.
-	largeBlock = 512 << 10
+	largeBlock = 1 << 20
 	// largeRead is how much is read at once: what a grown pipe holds.
-	largeRead = 256 << 10
+	largeRead = 512 << 10
 	// smallOut is for the entries of a small block.
 	smallOut = 16 << 10
 )

@@ -354,3 +354,32 @@ func TestPump(t *testing.T) {
 		t.Errorf("%d lines, the last %q", len(lines), lines[len(lines)-1])
 	}
 }
+
+// A program that writes on and on is left alone now and then, and not forgotten
+// when it pauses.
+func TestPumpOfLineByLine(t *testing.T) {
+	s := openSet(t, logfile.Options{})
+	r, w, err := logfile.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	pump, err := logfile.StartPump(r, s.Log("db").Stream("stdout", 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pump.Stop()
+	said := int64(0)
+	for range 5 {
+		for range 5000 {
+			fmt.Fprintln(w, "line", said)
+			said++
+		}
+		eventually(t, "all lines are in the log", func() bool { return s.Counters()["db"].Lines == said })
+	}
+	for i, l := range readAll(t, logfile.Query{Dir: s.Dir(), Last: logfile.All}) {
+		if want := fmt.Sprint("line ", i); l.Text != want {
+			t.Fatalf("got %q, want %q", l.Text, want)
+		}
+	}
+}

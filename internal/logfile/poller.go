@@ -3,6 +3,7 @@ package logfile
 import (
 	"os"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -15,6 +16,8 @@ import (
 // one of its descriptors is, see epoll(7). Each source is reported once and then
 // left alone until its pump has moved all there was.
 type poller struct {
+	napping sync.Mutex // held by the pump whose thread sleeps
+
 	mu    sync.Mutex // guards all below
 	epoll *os.File   // nil: there are no pumps
 	fd    int        // of epoll
@@ -91,6 +94,25 @@ func (w *poller) dispatch(events []unix.EpollEvent) {
 			go p.run() // until there is no more: its owner waits for Done
 		}
 	}
+}
+
+// napTime is for how long a program that writes on and on is left alone between
+// two reads: a few large blocks cost much less than many small ones. In that time
+// the fastest does not fill a grown pipe, and so never waits.
+const napTime = 200 * time.Microsecond
+
+// nap lets a pump's program write more. It does not sleep as goroutines do,
+// which takes a millisecond at least when there is nothing else to do, but in
+// nanosleep(2), and that in one thread for all: a pump that comes later sleeps
+// for what is left.
+func (w *poller) nap() {
+	if w.napping.TryLock() {
+		short := unix.NsecToTimespec(int64(napTime))
+		_ = unix.Nanosleep(&short, nil) // interrupted, it is shorter still
+	} else {
+		w.napping.Lock()
+	}
+	w.napping.Unlock()
 }
 
 // rearm is called while the pump of fd has not been removed.

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -22,6 +23,9 @@ type Pump struct {
 	pipe   bool
 	done   chan struct{}
 	tee    atomic.Pointer[func(block []byte)]
+
+	idle  time.Time // the poller waits for the source since; of run alone, as is the next
+	reads int       // how many in a row found something, without a pause between them
 
 	mu     sync.Mutex // guards all below; held while a block is moved
 	full   int        // how many times in a row the pipe was full
@@ -106,23 +110,42 @@ func (p *Pump) Stop() {
 	<-p.done
 }
 
+// onAndOn is after how many reads in a row a program is taken to write on and
+// on. The lines of others are moved at once, so that those of its two streams
+// stay in order as well as they can.
+const onAndOn = 16
+
 // run moves all there is, and has the poller wait for more.
 func (p *Pump) run() {
-	for {
+	if time.Since(p.idle) > napTime {
+		p.reads = 0
+	}
+	for rested := false; ; {
 		p.stream.log.await() // what cannot be written yet is best left where it is
-		switch p.move() {
-		case moved:
-		case trickled:
-			// On a busy machine this lets the program write more first: a few large
-			// blocks cost less than many small ones. It is no wait, see sched_yield(2).
-			_, _, _ = unix.Syscall(unix.SYS_SCHED_YIELD, 0, 0, 0)
+		now := p.move()
+		switch now {
+		case moved, trickled:
+			p.reads++
+			rested = false
 		case empty:
-			p.rearm()
-			return
+			if rested || p.reads < onAndOn {
+				p.rest()
+				return
+			}
 		case over:
 			return
 		}
+		if now != moved && p.reads >= onAndOn {
+			p.poller.nap()
+			rested = true
+		}
 	}
+}
+
+// rest leaves the source to the poller.
+func (p *Pump) rest() {
+	p.idle = time.Now()
+	p.rearm()
 }
 
 // rearm has the poller wait for more: at once, if there is more by now.
@@ -148,7 +171,7 @@ type progress int
 
 const (
 	moved    progress = iota // there may be more
-	trickled                 // the same, of a program that writes fast and is not ahead of us
+	trickled                 // the same, and it was little: the program is not ahead of us
 	empty                    // there is nothing now
 	over                     // there will be nothing
 )
@@ -194,7 +217,7 @@ func (p *Pump) moveOne() (result progress, last bool) {
 	p.hungry = n >= smallBlock
 	p.stream.write(buf)
 	p.growLocked(n)
-	if p.hungry && n < pipeSize {
+	if p.pipe && n < min(size, muchRead) {
 		return trickled, false
 	}
 	return moved, false
@@ -208,13 +231,17 @@ func (p *Pump) read(buf []byte) (n int, err error) {
 // pipeSize is what a pipe holds at first, see pipe(7).
 const pipeSize = 64 << 10
 
+// muchRead is the least that a full pipe has in it, but for odd sizes: what is
+// written does not share a page with what was before it unless all of it fits.
+const muchRead = pipeSize / 2
+
 // growLocked makes room in the pipe of a program that keeps filling it: larger
 // blocks are fewer switches between the two.
 func (p *Pump) growLocked(n int) {
 	if !p.pipe {
 		return
 	}
-	if n < pipeSize {
+	if n < muchRead {
 		p.full = 0
 		return
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -46,6 +47,38 @@ func TestTeeHandsOnEveryLine(t *testing.T) {
 		t.Errorf("got %d lines", next)
 	}
 	io.WriteString(stream, "after the end\n")
+}
+
+// What is handed on is what was written, wherever its blocks end.
+func TestTeeHandsOnEveryByte(t *testing.T) {
+	s := openSet(t, logfile.Options{})
+	var got []byte
+	tee := s.Tee(func(written []logfile.Output, _ int) {
+		for _, o := range written {
+			got = append(got, o.Text...)
+		}
+	})
+	random := rand.New(rand.NewPCG(1, 2))
+	lengths := []int{0, 1, 99, 99, 99, 4 << 10, 16 << 10, 16<<10 + 1, 50 << 10}
+	var text []byte
+	for n := range 300 {
+		text = append(text, bytes.Repeat([]byte{'a' + byte(n%26)}, lengths[random.IntN(len(lengths))])...)
+		text = append(text, '\n')
+	}
+	stream := s.Log("db").Stream("stdout", 1)
+	for rest := text; len(rest) > 0; {
+		n := min(1+random.IntN(200<<10), len(rest))
+		stream.Write(rest[:n])
+		rest = rest[n:]
+	}
+	stopTee(t, tee)
+	if !bytes.Equal(got, text) {
+		same := 0
+		for same < min(len(got), len(text)) && got[same] == text[same] {
+			same++
+		}
+		t.Errorf("got %d bytes of %d, the first %d as they were written", len(got), len(text), same)
+	}
 }
 
 // A terminal that was stopped holds nobody up for long. When it goes on, it is
