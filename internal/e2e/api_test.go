@@ -75,6 +75,18 @@ func TestServicesAreChangedThroughTheAPI(t *testing.T) {
 	}
 }
 
+// A name that cannot be is refused before anything is shut down for a save.
+func TestASaveUnderABadNameShutsNothingDown(t *testing.T) {
+	b := newBox(t)
+	b.must("up", "--freezer", "respawn", "-f", b.manifest("trio", `services: {web: {command: [sleep, "1000"]}}`))
+	var e *api.Error
+	events := 0
+	_, err := b.client("trio").Snapshot(t.Context(), api.SnapshotRequest{Save: true, Ref: "Bad Name"}, func(api.Event) { events++ })
+	if !errors.As(err, &e) || e.Code != api.CodeBad || !strings.Contains(e.Message, "names are lower case") || events > 0 {
+		t.Errorf("%v, after %d events", err, events)
+	}
+}
+
 // While one stop takes its time, all other questions are answered.
 func TestASlowStopHoldsUpNothing(t *testing.T) {
 	b := newBox(t)

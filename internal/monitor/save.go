@@ -58,7 +58,7 @@ type before struct {
 }
 
 func (s *save) run(ctx context.Context) (err error) {
-	if s.ref, err = s.m.refFor(s.asked); err != nil {
+	if s.ref, err = s.m.refFor(s.asked.Ref); err != nil {
 		return err
 	}
 	if err := s.mark(nil); err != nil {
@@ -82,11 +82,11 @@ func (s *save) run(ctx context.Context) (err error) {
 
 // refFor is the name to save under: the live image's own unless another was
 // asked for.
-func (m *Monitor) refFor(f link.Farewell) (image.Ref, error) {
-	if f.Ref == "" {
+func (m *Monitor) refFor(asked string) (image.Ref, error) {
+	if asked == "" {
 		return image.ParseRef(m.live.Name)
 	}
-	return image.ParseRef(f.Ref)
+	return image.ParseRef(asked)
 }
 
 // mark puts the save on record.

@@ -108,6 +108,10 @@ func (m *Monitor) serveSnapshot(w http.ResponseWriter, r *http.Request) {
 		refuse(w, err)
 		return
 	}
+	if _, err := m.refFor(req.Ref); req.Save && err != nil { // before a handler is shut down for it
+		refuse(w, serve.Bad("cannot save image %q: %v", m.live.Name, err))
+		return
+	}
 	early := m.stateNow() == api.StateBooting && req.Quit && !req.Save // init calls its start-up off
 	if s := m.stateNow(); s != api.StateRunning && !early {
 		refuse(w, api.Busy(m.live.Name, s, req))

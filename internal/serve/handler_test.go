@@ -72,6 +72,9 @@ func TestRefusals(t *testing.T) {
 		code, says         string
 	}{
 		{"of what is no request", echo, "POST", "/v1/services", "{", 400, api.CodeBad, "cannot read the request"},
+		{"of no request", echo, "POST", "/v1/services", "", 400, api.CodeBad, "it is empty"},
+		{"of a request that is a list", echo, "POST", "/v1/services", "[]", 400, api.CodeBad, "kind array, and must be an object"},
+		{"of a request with a list for a word", echo, "POST", "/v1/services", `{"action": []}`, 400, api.CodeBad, `"action" cannot be JSON of the kind array`},
 		{"of a query that makes no sense", echo, "GET", "/v1/services?usage=perhaps", "", 400, api.CodeBad, `usage is "perhaps"`},
 		{"of a wait for nothing", echo, "GET", "/v1/services/db/wait?for=ever", "", 400, api.CodeBad, "ready or stopped"},
 		{"of an unknown path", echo, "GET", "/v2", "", 404, api.CodeNotFound, "GET /v2"},

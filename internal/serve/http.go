@@ -2,6 +2,8 @@ package serve
 
 import (
 	"encoding/json"
+	"errors"
+	"io"
 	"net/http"
 	"strconv"
 
@@ -13,7 +15,16 @@ const bodyLimit = 16 << 20
 
 // Body reads the request's body.
 func Body(r *http.Request, into any) error {
-	if err := json.NewDecoder(http.MaxBytesReader(nil, r.Body, bodyLimit)).Decode(into); err != nil {
+	err := json.NewDecoder(http.MaxBytesReader(nil, r.Body, bodyLimit)).Decode(into)
+	var other *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &other) && other.Field != "":
+		return Bad("cannot read the request: %q cannot be JSON of the kind %s", other.Field, other.Value)
+	case errors.As(err, &other):
+		return Bad("cannot read the request: it is JSON of the kind %s, and must be an object", other.Value)
+	case err == io.EOF:
+		return Bad("cannot read the request: it is empty, and must be a JSON object")
+	case err != nil:
 		return Bad("cannot read the request: %v", err)
 	}
 	return nil
