@@ -78,15 +78,32 @@ func delay(r manifest.Restart, attempt int, random float64) time.Duration {
 	return d - time.Duration(random*jitterShare*float64(d))
 }
 
-// How often a probe is made: a quick service is seen to be ready at once, a
-// slow one costs little.
-const (
-	pollFirst = 2 * time.Millisecond
-	pollLast  = 250 * time.Millisecond
+// pace is how often a probe is made until a service is ready. A quick service
+// is seen to be so at once, and a slow one costs little: the pause is a share of
+// the time waited so far.
+type pace struct {
+	share time.Duration // one of so many parts
+	last  time.Duration // the longest
+}
+
+// What asks over the network costs little; a command is a process each time.
+var (
+	networkPace = pace{share: 8, last: 100 * time.Millisecond}
+	commandPace = pace{share: 2, last: 250 * time.Millisecond}
 )
 
-// nextPoll is the pause that follows a pause of d.
-func nextPoll(d time.Duration) time.Duration { return min(d+d/2, pollLast) }
+// pollFirst is the first pause.
+const pollFirst = 2 * time.Millisecond
+
+// next is the pause that follows a pause of d.
+func (p pace) next(d time.Duration) time.Duration { return min(d+d/p.share, p.last) }
+
+func paceOf(r *manifest.Ready) pace {
+	if len(r.Command) > 0 {
+		return commandPace
+	}
+	return networkPace
+}
 
 // startupPlan is what Startup does with a service.
 type startupPlan int

@@ -72,15 +72,20 @@ func TestDelayIsSpread(t *testing.T) {
 }
 
 func TestPollsBackOff(t *testing.T) {
-	total, n := time.Duration(0), 0
-	for d := pollFirst; d < pollLast; d = nextPoll(d) {
-		total, n = total+d, n+1
-	}
-	if n < 10 || total > time.Second {
-		t.Errorf("%d polls in %v before the longest pause", n, total)
-	}
-	if nextPoll(pollLast) != pollLast {
-		t.Errorf("the pause grows to %v", nextPoll(pollLast))
+	for _, p := range []pace{networkPace, commandPace} {
+		total, n := time.Duration(0), 0
+		for d := pollFirst; d < p.last; d = p.next(d) {
+			total, n = total+d, n+1
+			if next := p.next(d); next > pollFirst+(total+d)/p.share {
+				t.Errorf("%+v: a pause of %v after %v", p, next, total)
+			}
+		}
+		if n < 10 || total > time.Second {
+			t.Errorf("%+v: %d polls in %v before the longest pause", p, n, total)
+		}
+		if p.next(p.last) != p.last {
+			t.Errorf("%+v: the pause grows to %v", p, p.next(p.last))
+		}
 	}
 }
 

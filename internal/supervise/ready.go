@@ -152,10 +152,11 @@ func (s *service) awaitExit(ctx context.Context, spec *manifest.Service, in *ins
 
 func (s *service) awaitProbe(ctx context.Context, spec *manifest.Service, in *instance) error {
 	probe, name := s.readyProbe(spec)
+	pace := paceOf(spec.Ready)
 	var last error
 	timer := time.NewTimer(0) // the first probe is made at once
 	defer timer.Stop()
-	for pause := pollFirst; ; pause = nextPoll(pause) {
+	for pause := pollFirst; ; pause = pace.next(pause) {
 		select {
 		case <-timer.C:
 		case <-in.proc.Done():
