@@ -294,7 +294,7 @@ func TestSchemaRefusesEach(t *testing.T) {
 		"{}", "[]", "name: x", "nam: x\nservices: {a: {command: x}}",
 		"name: X\nservices: {a: {command: x}}", "name: 5\nservices: {a: {command: x}}",
 		"name: " + strings.Repeat("a", 65) + "\nservices: {a: {command: x}}",
-		"services: {A: {command: x}}", "services: {link: {command: x}}", "services: {a: {}}", "services: {a: x}",
+		"services: {A: {command: x}}", "services: {link: {command: x}}", "services: {a: x}",
 		"services: {a: {command: ''}}", "services: {a: {command: []}}", "services: {a: {command: [[]]}}", "services: {a: {command: 5}}",
 		fmt.Sprintf(service, "comand: x"), fmt.Sprintf(service, "workdir: ''"), fmt.Sprintf(service, "workdir: ~/x"),
 		fmt.Sprintf(service, "env: []"), fmt.Sprintf(service, "env: {A: []}"), fmt.Sprintf(service, "env: {A: null}"), fmt.Sprintf(service, "env: {'': x}"),
@@ -333,6 +333,13 @@ func TestSchemaRefusesEach(t *testing.T) {
 		if schemaRefuses(t, []byte(src)) == "" {
 			t.Errorf("the schema takes %s", src)
 		}
+	}
+}
+
+// TestSchemaTakesALayer: what a file leaves out may be in another one.
+func TestSchemaTakesALayer(t *testing.T) {
+	if why := schemaRefuses(t, []byte("services: {a: {env: {MODE: test}}}")); why != "" {
+		t.Errorf("the schema refuses a service that another file has the command of: %s", why)
 	}
 }
 

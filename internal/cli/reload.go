@@ -46,6 +46,7 @@ func (a *app) reload(ctx context.Context, files []string, dryRun bool) error {
 		return reloadError(ctx, t.image.Name, plan, err)
 	}
 	if dryRun || len(plan.Steps) == 0 {
+		plan.Done = !dryRun
 		return a.printPlan(t.image.Name, plan)
 	}
 	if !a.json {

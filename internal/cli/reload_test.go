@@ -100,6 +100,10 @@ func TestReloadOfANamedManifest(t *testing.T) {
 	if len(shops) != 1 || len(trials) != 0 {
 		t.Errorf("shop was asked %d times, want 1 (for the plan); trial %d", len(shops), len(trials))
 	}
+	var got api.ReloadResult
+	if out := p.run("reload", "-f", folder, "--json"); json.Unmarshal([]byte(out.stdout), &got) != nil || !got.Done {
+		t.Errorf("nothing to do is done, got %s", out.stdout)
+	}
 	p.run("reload", "-f", folder, "-i", "trial").want(t, exitOK, "nothing to do: trial is as its manifest says\n", "")
 	p.run("reload", "-i", "trial").want(t, exitUsage, "", "seance: image \"trial\" was started without a manifest; name one with --file\n")
 	p.run("reload", "-f", "nowhere").want(t, exitUsage, "", p.run("check", "-f", "nowhere").stderr)
