@@ -6,9 +6,8 @@ import (
 )
 
 // openCrash has what the Go runtime says of a crash of this process written to
-// a file that the monitor, whom nothing else tells, finds. Init in the
-// foreground says it on standard error. Without it the
-// image runs as well.
+// a file that the monitor, whom nothing else tells, finds. Init in the foreground
+// says it on standard error. Without the file the image runs as well.
 func (in *Init) openCrash() {
 	if in.foreground != nil {
 		return

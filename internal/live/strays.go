@@ -16,9 +16,9 @@ import (
 )
 
 // Strays are the programs of somebody who has died, and all that they have
-// started, but for those that may live on. Those with a PID namespace of their own have ended with its init; the
-// others are known by their marks. What has no mark at all is known by its
-// environment.
+// started, but for those that may live on. Those with a PID namespace of their own
+// have ended with its init; the others are known by their marks. What has no mark
+// at all is known by its environment.
 type Strays struct {
 	Marks  reap.Marks // 0: nobody was marked
 	Socket string     // [api.EnvSocket] in the environment; "": nobody's

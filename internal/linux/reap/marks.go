@@ -9,7 +9,8 @@ type Marks uint64
 // marksBits is how many of a mark's bits tell the programs of one process apart.
 const marksBits = 24
 
-// NewMarks draws marks that nobody else has drawn.
+// NewMarks draws marks at random, out of so many (2^32) that two processes do not
+// have the same in practice.
 func NewMarks() Marks { return Marks(MinMark + uint64(rand.Uint32())<<marksBits) }
 
 // mayLive is set in the marks of programs that may outlive whoever started them.
