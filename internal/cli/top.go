@@ -9,8 +9,6 @@ import (
 	"syscall"
 	"time"
 
-	tea "charm.land/bubbletea/v2"
-	"github.com/charmbracelet/colorprofile"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 )
@@ -79,33 +77,4 @@ func (a *app) top(ctx context.Context, interval time.Duration) error {
 		a.warn("%v", m.ended)
 	}
 	return nil
-}
-
-// runScreen shows a model on the terminal until it quits or ctx ends. The terminal
-// is as before when it returns, after a bug too.
-func (a *app) runScreen(ctx context.Context, m tea.Model) error {
-	_, err := tea.NewProgram(m, tea.WithContext(ctx), tea.WithInput(a.stdin), tea.WithOutput(a.stdout),
-		tea.WithEnvironment(a.screenEnv()), tea.WithColorProfile(colorprofile.ANSI), tea.WithoutSignalHandler(), tea.WithFPS(framesPerSecond)).Run()
-	switch {
-	case ctx.Err() != nil:
-		return interruptedError{}
-	case errors.Is(err, tea.ErrProgramPanic):
-		return errors.New("top has failed, through a mistake of its own; see above")
-	case err != nil:
-		return fmt.Errorf("cannot go on drawing on the terminal: %w", err)
-	}
-	return nil
-}
-
-// framesPerSecond is how often the screen is drawn at most.
-const framesPerSecond = 30
-
-// screenEnv is what tells one terminal from another.
-func (a *app) screenEnv() (env []string) {
-	for _, name := range []string{"TERM", "TERM_PROGRAM", "SSH_TTY", "WT_SESSION"} {
-		if value := a.env(name); value != "" {
-			env = append(env, name+"="+value)
-		}
-	}
-	return env
 }

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"time"
 
@@ -82,8 +81,6 @@ func (m *topModel) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		return m, m.next()
 	case tailed:
 		m.showLog(msg)
-	case bug:
-		panic(fmt.Sprintf("%v\n%s", msg.value, msg.stack))
 	case restarted:
 		m.message = msg.service + " has restarted"
 		if msg.err != nil {

@@ -44,13 +44,6 @@ type restarted struct {
 	err     error
 }
 
-// bug is a panic on the way to an answer. It goes on in the goroutine that runs the
-// screen, which first puts the terminal as it was.
-type bug struct {
-	value any
-	stack []byte
-}
-
 // watcher asks a live image what a screen shows. When its monitor is lost it goes
 // on with the next one.
 type watcher struct {
