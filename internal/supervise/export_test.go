@@ -28,3 +28,11 @@ func (sup *Supervisor) Waiting(name string) int {
 	}
 	return s.round.waiting
 }
+
+// Deaf runs f while no message of the instance of a service is taken.
+func (sup *Supervisor) Deaf(name string, f func()) {
+	nt := sup.named(name).instance().notify
+	nt.mu.Lock()
+	defer nt.mu.Unlock()
+	f()
+}

@@ -84,6 +84,8 @@ func act(name string) {
 	case "speaker":
 		speak(strings.Split(os.Getenv("SUPERVISE_TEST_SAY"), "|"))
 		time.Sleep(time.Hour)
+	case "sender":
+		say(os.Getenv("SUPERVISE_TEST_SAY"))
 	case "forger":
 		speak([]string{"await " + os.Getenv("SUPERVISE_TEST_PATH")})
 		path, _ := os.ReadFile(os.Getenv("SUPERVISE_TEST_PATH"))

@@ -82,8 +82,8 @@ func (nt *notifier) hear(sender int, m message) {
 	if in == nil || in.notify != nt {
 		return
 	}
-	if sender != in.proc.PID() && s.sup.tracker.unitOf(sender) != s.unit {
-		nt.refuse("a notification of process %d, which is not known to be of this service; one that has ended cannot be told any more", sender)
+	if !nt.heeds(in, sender) {
+		nt.refuse("a notification of process %d, which is not of this service", sender)
 		return
 	}
 	if m.mainPID != 0 && m.mainPID != in.proc.PID() && s.sup.tracker.unitOf(m.mainPID) != s.unit {
@@ -97,6 +97,19 @@ func (nt *notifier) hear(sender int, m message) {
 	case m.alive || m.watchdog > 0:
 		s.spokeUp(in, m.watchdog)
 	}
+}
+
+// heeds says whether a process may speak for an instance. One that has ended, such
+// as a systemd-notify(1) that has said what it had to, cannot be asked whose it
+// was: that it knew the socket of this instance, and might use it, has to do.
+// Sender 0 is of another PID namespace, see unix(7).
+func (nt *notifier) heeds(in *instance, sender int) bool {
+	if sender == in.proc.PID() {
+		return true
+	}
+	tracker := nt.s.sup.tracker
+	u := tracker.unitOf(sender)
+	return u == nt.s.unit || u == nil && sender > 0 && tracker.dead(sender)
 }
 
 func (nt *notifier) apply(in *instance, m message) {

@@ -18,7 +18,7 @@ import (
 // sd_notify(3) has it. It is a datagram socket with a name in the file system:
 // one in the abstract name space would be the same in two copies of an image
 // that share a network. Who has sent a message is told by the kernel
-// (SCM_CREDENTIALS, unix(7)), so that nobody can speak for another.
+// (SCM_CREDENTIALS, unix(7)), so that no other service speaks for this one.
 type notifier struct {
 	s    *service
 	n    int // of the instance

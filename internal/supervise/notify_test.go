@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -20,7 +21,8 @@ import (
 )
 
 // speak does what an actor is told, step by step: say something on its
-// NOTIFY_SOCKET, or "await FILE", "watchdog" (for ever), "hand over" or "exit".
+// NOTIFY_SOCKET, or "await FILE", "watchdog" (for ever), "hand over", "send"
+// (have a child say it, which ends at once) or "exit".
 func speak(steps []string) {
 	for _, step := range steps {
 		word, rest, _ := strings.Cut(step, " ")
@@ -45,6 +47,10 @@ func speak(steps []string) {
 				fmt.Println(err)
 			}
 			say(fmt.Sprintf("MAINPID=%d", pid))
+		case "send":
+			sender := exec.Command("/proc/self/exe")
+			sender.Env = append(os.Environ(), actor+"=sender", "SUPERVISE_TEST_SAY="+rest)
+			fmt.Println("sent", sender.Run())
 		case "exit":
 			os.Exit(0)
 		default:
@@ -168,6 +174,23 @@ func TestNobodySpeaksForAnother(t *testing.T) {
 	eventually(t, "the log tells of it", func() bool {
 		return contains(g.output("victim"), "seance instance 1: not heeded: a notification of process ")
 	})
+}
+
+// TestSenderThatHasEnded has a child of the service say that it is ready, and end
+// before anybody listens.
+func TestSenderThatHasEnded(t *testing.T) {
+	gate := filepath.Join(t.TempDir(), "gate")
+	g := newRig(t, services(speaker("db", "STATUS=up", "await "+gate, "send READY=1")))
+	started := make(chan error)
+	go func() { started <- g.Start(limit(t), "db") }()
+	eventually(t, "it is up", func() bool { return g.status("db").Said == "up" })
+	g.Deaf("db", func() {
+		writeFile(gate, "")
+		eventually(t, "the sender has ended", func() bool { return contains(g.output("db"), "sent <nil>") })
+	})
+	if err := <-started; err != nil {
+		t.Error(err)
+	}
 }
 
 func TestWatchdog(t *testing.T) {

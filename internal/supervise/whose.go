@@ -20,6 +20,12 @@ func (t *tracker) unitOf(pid int) *unit {
 	return nil
 }
 
+// dead says that no process of that PID lives.
+func (t *tracker) dead(pid int) bool {
+	stat, err := t.fs.Stat(pid)
+	return errors.Is(err, procfs.ErrGone) || err == nil && stat.Zombie()
+}
+
 // climb goes from a process to its parent and so on, up to a program that was
 // started here, or to a child of ours.
 func (t *tracker) climb(pid int) (*unit, error) {
