@@ -183,7 +183,8 @@ func isNotAlive(err error) bool {
 // finds out whether the image is still alive.
 //
 // A monitor that was killed may still be about to end, or another command may
-// be starting a new one: then this waits for either to be over.
+// be starting a new one: then this waits for either to be over. So it does for a
+// `seance run` that has just begun or is about to end.
 func (a *app) attach(ctx context.Context, live api.Live) (*target, error) {
 	client := api.NewClient(live.Socket())
 	deadline := time.Now().Add(answerTimeout)
@@ -195,7 +196,7 @@ func (a *app) attach(ctx context.Context, live api.Live) (*target, error) {
 		if err == nil {
 			return &target{Client: client, image: img}, nil
 		}
-		if !errors.Is(err, errMonitored) || time.Now().After(deadline) {
+		if !errors.As(err, new(keptError)) || time.Now().After(deadline) {
 			return nil, err
 		}
 		select {
@@ -215,27 +216,6 @@ func unanswered(err error) bool {
 		}
 	}
 	return false
-}
-
-// errMonitored says that an image cannot be adopted: it has a monitor.
-var errMonitored = errors.New("it has a monitor that does not answer")
-
-// adopt starts a monitor for an image that has lost its own.
-func (a *app) adopt(ctx context.Context, live api.Live) (api.Image, error) {
-	if why := (keepers{init: readRecord(live).initPID()}).stopped(); why != "" {
-		return api.Image{}, &notAnsweringError{name: live.Name, why: why} // nor would it answer a new monitor
-	}
-	img, err := a.launch(ctx, api.Launch{Action: api.ActionAdopt, Name: live.Name}, nil)
-	var remote *api.Error
-	switch {
-	case err == nil:
-		return *img, nil
-	case isNotAlive(err), errors.As(err, new(interruptedError)):
-		return api.Image{}, err
-	case errors.As(err, &remote) && remote.Code == api.CodeBusy:
-		err = errMonitored
-	}
-	return api.Image{}, fmt.Errorf("cannot adopt image %q: %w", live.Name, err)
 }
 
 // homeFolder is the folder that holds everything seance keeps.

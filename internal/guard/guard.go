@@ -131,24 +131,6 @@ func (w Ward) clear() {
 	s.Await(w.Grace)
 	_ = s.End() // nobody to tell
 	if w.Folder != nil {
-		w.sweep(*w.Folder)
+		_ = live.ClearAway(*w.Folder, w.Keeper)
 	}
-}
-
-// sweep does what the next command of the image's name would do, unless there was
-// one. Without a record the keeper has died before there was one.
-func (w Ward) sweep(folder api.Live) {
-	if _, err := os.Stat(folder.Dir); err != nil {
-		return
-	}
-	lock, err := live.Take(folder)
-	if err != nil {
-		return
-	}
-	defer lock.Close()
-	if r, err := live.ReadRecord(folder); err == nil && r.Init != w.Keeper {
-		return
-	}
-	_ = live.EndStrays(folder)
-	_ = live.Sweep(folder)
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/seancehq/seance/api"
 	"github.com/seancehq/seance/internal/link"
+	"github.com/seancehq/seance/internal/linux/pidfd"
 )
 
 // SpecPath is where init finds what to run.
@@ -136,6 +137,25 @@ func Take(l api.Live) (*os.File, error) {
 			return lock, err
 		}
 	}
+}
+
+// ClearAway does what a `seance run` that was killed cannot do any more: it ends its
+// programs and sweeps its folder. One of the name that has begun since is left alone;
+// while it lives, or another clears away, that is [ErrLocked].
+func ClearAway(l api.Live, killed pidfd.ID) error {
+	if _, err := os.Stat(l.Dir); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	lock, err := Take(l)
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	// Without a record he has died before there was one, or others were faster.
+	if r, err := ReadRecord(l); err == nil && r.Init != killed {
+		return nil
+	}
+	return errors.Join(EndStrays(l), Sweep(l))
 }
 
 // Sweep removes what a live image leaves in its folder, all but its logs.
