@@ -44,6 +44,7 @@ type Init struct {
 	mu        sync.Mutex
 	name      string         // of the live image: another after a boot under another name
 	asked     *asked         // the snapshot under way, or nil
+	arriving  *arriving      // the boot from a save that is not told yet, or nil
 	reloading *reloading     // the reload under way, or nil
 	saved     *api.SavedInfo // what the last greeting said was saved
 	frozenMS  float64

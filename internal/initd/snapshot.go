@@ -109,11 +109,12 @@ func newID() string {
 // and the link closes for a snapshot.
 func (in *Init) take(ctx context.Context, id string, req api.SnapshotRequest) *api.SnapshotResult {
 	<-in.up
+	in.endArrival()
 	in.callOffReload()
 	in.noteSnapshot(req)
 	result, err := in.manager.Snapshot(ctx, req.Save, req.Quit)
 	if result.Booting {
-		err = onlyStartup(result)
+		return in.arrive(id, result, onlyStartup(result))
 	}
 	in.started(result, err)
 	r := in.report(id, result)
@@ -121,12 +122,7 @@ func (in *Init) take(ctx context.Context, id string, req api.SnapshotRequest) *a
 		r.Survivors = in.survivors()
 	}
 	in.noteResult(r, err)
-	event := api.Event{Type: api.EventResult, Time: time.Now(), Snapshot: r}
-	if r.Outcome == api.Booting {
-		img := in.describe()
-		event.Image = &img
-	}
-	in.tell(event)
+	in.tell(api.Event{Type: api.EventResult, Time: time.Now(), Snapshot: r})
 	in.told()
 	if in.foreground != nil && !result.Running {
 		in.foreground.finish(result, err)

@@ -54,6 +54,7 @@ func (sup *Supervisor) Change(ctx context.Context, action string, names []string
 		return nil, err
 	}
 	c := newChanging(sup, action, meant)
+	c.begin()
 	finished := make(chan struct{})
 	if !sup.background(func() { defer close(finished); c.run(sup.ctx) }) {
 		return nil, ErrClosed
@@ -186,6 +187,16 @@ func withNeeds(sup *Supervisor, meant map[string]bool) map[string]bool {
 	return all
 }
 
+// begin takes note of the starts to come; end, of each of them that is over.
+func (c *changing) begin() {
+	if c.action == ActionStop {
+		return
+	}
+	for _, s := range c.list {
+		s.comes()
+	}
+}
+
 func (c *changing) run(ctx context.Context) {
 	switch c.action {
 	case ActionStop:
@@ -270,6 +281,9 @@ func (c *changing) end(s *service, err error) {
 	c.done[s] = true
 	if err != nil {
 		c.changes[s].Err = failure(c.action, "service", s.spec().Name, err)
+	}
+	if c.action != ActionStop {
+		s.went()
 	}
 }
 

@@ -52,9 +52,10 @@ func (h serviceHandler) Startup(ctx context.Context, booting bool) error {
 // Shutdown stops the service, or holds it ready for a freeze.
 func (h serviceHandler) Shutdown(ctx context.Context, quitting bool) error {
 	s := h.s
-	s.hold.begin(quitting)
 	snapshot, ok := session.SnapshotFrom(ctx)
-	if staysUp(ok && snapshot.Save, quitting, s.sup.hot()) {
+	up := staysUp(ok && snapshot.Save, quitting, s.sup.hot())
+	s.hold.begin(quitting && !up) // what is up goes on in another copy, with what it was about
+	if up {
 		s.mu.Lock()
 		s.round = nil
 		s.mu.Unlock()
@@ -84,7 +85,12 @@ func (s *service) verify(ctx context.Context) error {
 		return err
 	}
 	defer s.release()
-	in := s.instance()
+	s.mu.Lock()
+	in, up := s.inst, s.state == Ready || s.state == Running
+	s.mu.Unlock()
+	if !up {
+		return nil // a user was about to stop it, or it has ended, as its state says
+	}
 	limited, cancel := context.WithTimeout(ctx, spec.Ready.Timeout)
 	defer cancel()
 	err := s.awaitProbe(limited, spec, in)

@@ -54,6 +54,7 @@ type service struct {
 	unusualLog bool          // the log was configured
 	health     *health       // the watch over inst; nil: there is none
 	restart    chan struct{} // closed when the restart under way is over; nil: none is
+	coming     int           // starts and restarts that were asked for and are not over
 	survivors  []string      // that the last stop left alive
 	exits      uint64        // of instances that nobody stopped
 	failures   uint64        // those of them that were no success

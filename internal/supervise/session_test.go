@@ -2,6 +2,7 @@ package supervise_test
 
 import (
 	"context"
+	"errors"
 	"net"
 	"os"
 	"path/filepath"
@@ -270,4 +271,108 @@ func TestFailedStartLeavesTheOthers(t *testing.T) {
 	if failed != 1 || g.status("good").State != supervise.Running || g.status("bad").State != supervise.Failed {
 		t.Errorf("%d failed: %+v", failed, g.Status())
 	}
+}
+
+// arrived boots an image from a save, and says how that went once all of it has
+// arrived where it was going.
+func arrived(t *testing.T, g *rig, m *session.Manager) error {
+	t.Helper()
+	snapshot(t, m, true, true)
+	return g.Arrive(limit(t))
+}
+
+// What was under way when the image was frozen goes on when it is booted, and
+// counts as it comes out.
+func TestWhatWasUnderWayArrives(t *testing.T) {
+	dir := t.TempDir()
+	up := filepath.Join(dir, "up")
+	// It gets ready, and ends, when it is let.
+	slow := func() *manifest.Service {
+		s := service("web", "trap 'while ! [ -e "+up+" ]; do sleep 0.01; done; exit' TERM; while ! [ -e "+up+" ]; do sleep 0.01; done; echo up; while :; do sleep 0.01; done")
+		s.Ready = &manifest.Ready{Log: "^up$", Timeout: patient}
+		return &s
+	}
+	for name, tt := range map[string]struct {
+		during func(t *testing.T, g *rig)
+		state  supervise.State
+		starts int
+	}{
+		"a restart that has not begun": {func(t *testing.T, g *rig) {
+			if _, err := g.Change(limit(t), supervise.ActionRestart, []string{"web"}, false); err != nil {
+				t.Error(err)
+			}
+		}, supervise.Ready, 2},
+		"a start after a crash": {func(t *testing.T, g *rig) {
+			if err := errors.Join(os.Remove(up), g.kill("web")); err != nil {
+				t.Error(err)
+			}
+			eventually(t, "it is started again", func() bool {
+				s := g.status("web")
+				return s.Instance == 2 && s.State == supervise.Starting
+			})
+			time.AfterFunc(50*time.Millisecond, func() { writeFile(up, "") })
+		}, supervise.Ready, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			writeFile(up, "")
+			g := newRig(t, services(*slow()))
+			g.hot = true
+			f := &freezer{booting: true, during: func() { tt.during(t, g) }}
+			m := g.manager(session.WithFreezer(f))
+			boot(t, m)
+			if err := arrived(t, g, m); err != nil {
+				t.Error(err)
+			}
+			if s := g.status("web"); s.State != tt.state || s.Instance != tt.starts || !s.Ready {
+				t.Errorf("it has come to %+v", s)
+			}
+		})
+	}
+	t.Run("a restart whose stop is under way", func(t *testing.T) {
+		writeFile(up, "")
+		g := newRig(t, services(*slow(), service("db", "exec sleep 600")))
+		g.hot = true
+		stopping := func() bool { return g.status("web").State == supervise.Stopping }
+		f := &freezer{booting: true, during: func() {
+			if !stopping() {
+				t.Error("its stop is over")
+			}
+			time.AfterFunc(50*time.Millisecond, func() { writeFile(up, "") })
+		}}
+		m := g.manager(session.WithFreezer(f))
+		boot(t, m)
+		if err := os.Remove(up); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := g.Change(limit(t), supervise.ActionRestart, []string{"web"}, false); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "it stops", stopping)
+		if err := arrived(t, g, m); err != nil {
+			t.Error(err)
+		}
+		if s := g.status("web"); s.State != supervise.Ready || s.Instance != 2 {
+			t.Errorf("it has come to %+v", s)
+		}
+	})
+	t.Run("a restart that fails", func(t *testing.T) {
+		writeFile(up, "")
+		bad := service("web", "[ -e "+up+" ] || exit 7; echo up; exec sleep 600")
+		bad.Ready = &manifest.Ready{Log: "^up$", Timeout: patient}
+		g := newRig(t, services(bad))
+		g.hot = true
+		f := &freezer{booting: true, during: func() {
+			if err := os.Remove(up); err != nil {
+				t.Error(err)
+			}
+			if _, err := g.Change(limit(t), supervise.ActionRestart, []string{"web"}, false); err != nil {
+				t.Error(err)
+			}
+		}}
+		m := g.manager(session.WithFreezer(f))
+		boot(t, m)
+		if err := arrived(t, g, m); err == nil || !strings.Contains(err.Error(), `cannot start service "web": it ended before it was ready (exit status 7)`) {
+			t.Errorf("error %v", err)
+		}
+	})
 }
