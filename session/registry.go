@@ -41,6 +41,7 @@ type registration struct {
 	category string
 	priority int
 	limit    time.Duration
+	same     bool
 }
 
 // InCategory puts the handler in the category of that name; without it, it stands in [User].
@@ -57,6 +58,12 @@ func AtPriority(n int) RegisterOption {
 // WithTimeout sets how long each call of the handler may take; 0 means the manager's default.
 func WithTimeout(d time.Duration) RegisterOption {
 	return func(r *registration) { r.limit = d }
+}
+
+// AsBefore says that the handler is the one that it replaces, if it replaces one, at another place
+// perhaps: [Manager.LastRuns] tells what that did as what this one did last.
+func AsBefore() RegisterOption {
+	return func(r *registration) { r.same = true }
 }
 
 // Register puts a handler on the start-up list, and so on the shut-down list. A handler of the same
@@ -91,10 +98,14 @@ func (m *Manager) Register(h Handler, opts ...RegisterOption) error {
 		return fmt.Errorf("cannot register handler %q: %w", id, err)
 	}
 	m.seq++
-	m.entries[id] = &entry{
+	e := &entry{
 		handler: h, id: id, category: c, priority: r.priority,
 		limit: min(r.limit, maxLimit), seq: m.seq,
 	}
+	if old := m.entries[id]; old != nil && r.same {
+		e.last = old.last
+	}
+	m.entries[id] = e
 	m.order = nil
 	return nil
 }
@@ -175,6 +186,17 @@ func (m *Manager) LastRuns() []LastRun {
 		runs[i] = LastRun{Entry: e.public(), Startup: e.lastLocked(Startup), Shutdown: e.lastLocked(Shutdown)}
 	}
 	return runs
+}
+
+// Ran takes note of a call of a registered handler that the caller has made by itself, a start-up or
+// a shut-down, for LastRuns to tell. Where the handler stands is known, whatever r says of it.
+func (m *Manager) Ran(r Record) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if e := m.entries[r.ID]; e != nil && int(r.Action) < len(e.last) {
+		r.Category, r.Priority = e.category.name, e.priority
+		e.last[r.Action] = r
+	}
 }
 
 func (e *entry) lastLocked(a Action) *Record {

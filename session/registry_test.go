@@ -34,6 +34,32 @@ func TestRegisteringAnIDAgainReplacesTheOldOneWhereverItStood(t *testing.T) {
 	d.check(t) // neither of the old ones is called
 }
 
+func TestARegistrationForgetsOrKeepsWhatWasDone(t *testing.T) {
+	m := session.New()
+	for _, id := range []string{"a", "b"} {
+		register(t, m, session.Func(id, nil, nil))
+	}
+	boot(t, m)
+	register(t, m, session.Func("a", nil, nil), session.AtPriority(7))
+	register(t, m, session.Func("b", nil, nil), session.AtPriority(8), session.AsBefore())
+	register(t, m, session.Func("c", nil, nil), session.AtPriority(9), session.AsBefore())
+	runs := m.LastRuns()
+	for i, kept := range []bool{false, true, false} {
+		if r := runs[i]; (r.Startup != nil) != kept || r.Shutdown != nil {
+			t.Errorf("%s did %+v, %+v", r.ID, r.Startup, r.Shutdown)
+		}
+	}
+	failed := errors.New("no")
+	m.Ran(session.Record{ID: "c", Action: session.Startup, Booting: true, Err: failed})
+	m.Ran(session.Record{ID: "c", Action: session.Shutdown, Quitting: true})
+	m.Ran(session.Record{ID: "c", Action: session.Deferred})
+	m.Ran(session.Record{ID: "none", Action: session.Startup})
+	c := m.LastRuns()[2]
+	if up, down := c.Startup, c.Shutdown; up == nil || down == nil || up.Err != failed || !up.Booting || !down.Quitting || up.Priority != 9 || up.Category != session.User {
+		t.Errorf("it did %+v, %+v", up, down)
+	}
+}
+
 func TestUnregister(t *testing.T) {
 	var d diary
 	m := session.New()

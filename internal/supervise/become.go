@@ -16,18 +16,19 @@ func (sup *Supervisor) become(m *session.Manager, to *manifest.Manifest, kept ma
 		return err
 	}
 	before := sup.Manifest()
+	was := sup.kindsOfNames()
 	goneServices := sup.adopt(to, kept)
 	sup.linkNeeds()
 	goneHooks := sup.adoptHooks(to)
 	for _, s := range sup.ordered() {
-		if err := s.register(m); err != nil {
+		if err := s.register(m, asBefore(was[s.spec().Name] == KindService)...); err != nil {
 			return err
 		}
 	}
 	sup.mu.Lock() // as AddHook and RemoveHook do: the lists and the supervisor agree
 	defer sup.mu.Unlock()
 	for _, h := range sup.hooks {
-		if err := h.register(m); err != nil {
+		if err := h.register(m, asBefore(was[h.spec.Name] == KindHook)...); err != nil {
 			return err
 		}
 	}
@@ -41,6 +42,26 @@ func (sup *Supervisor) become(m *session.Manager, to *manifest.Manifest, kept ma
 	}
 	removeCategories(m, before, to)
 	return nil
+}
+
+func asBefore(yes bool) []session.RegisterOption {
+	if yes {
+		return []session.RegisterOption{session.AsBefore()}
+	}
+	return nil
+}
+
+func (sup *Supervisor) kindsOfNames() map[string]Kind {
+	sup.mu.Lock()
+	defer sup.mu.Unlock()
+	kinds := map[string]Kind{}
+	for _, s := range sup.services {
+		kinds[s.spec().Name] = KindService
+	}
+	for _, h := range sup.hooks {
+		kinds[h.spec.Name] = KindHook
+	}
+	return kinds
 }
 
 // adopt makes the services those of a manifest, and gives the names of those

@@ -102,9 +102,10 @@ func (sup *Supervisor) keep(h *hook) {
 }
 
 // register puts the hook on the lists of a session manager.
-func (h *hook) register(m *session.Manager) error {
+func (h *hook) register(m *session.Manager, more ...session.RegisterOption) error {
 	k := hookHandler{h}
-	return m.Register(k, session.InCategory(h.spec.Category), session.AtPriority(h.spec.Priority), session.WithTimeout(k.timeLimit()))
+	opts := []session.RegisterOption{session.InCategory(h.spec.Category), session.AtPriority(h.spec.Priority), session.WithTimeout(k.timeLimit())}
+	return m.Register(k, append(opts, more...)...)
 }
 
 // instances are the runs of the hook's commands that may not be over.

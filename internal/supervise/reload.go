@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -154,7 +155,7 @@ func (r *reloading) begin(ctx context.Context) error {
 }
 
 func (r *reloading) run(ctx context.Context) error {
-	walk(r.steps(r.from, r.end), true)
+	walk(r.steps(r.from, session.Shutdown, r.end), true)
 	if err := r.sup.held.wait(ctx); err != nil {
 		return fmt.Errorf("cannot reload: %w", err)
 	}
@@ -163,7 +164,7 @@ func (r *reloading) run(ctx context.Context) error {
 		return fmt.Errorf("cannot reload: %w", err)
 	}
 	r.update()
-	walk(r.steps(rosterOf(r.to), r.start), false)
+	walk(r.steps(rosterOf(r.to), session.Startup, r.start), false)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.plan.Done = true
@@ -182,8 +183,9 @@ func (r *reloading) update() {
 	}
 }
 
-// steps are those entries of a roster for which do gives something to do.
-func (r *reloading) steps(of roster, do func(entry) func(context.Context) error) []step {
+// steps are those entries of a roster for which do gives something to do: it is
+// told what they would be told at a boot or a quit.
+func (r *reloading) steps(of roster, a session.Action, do func(entry) func(context.Context) error) []step {
 	var list []step
 	for _, e := range entriesOf(of) {
 		fn := do(e)
@@ -195,7 +197,15 @@ func (r *reloading) steps(of roster, do func(entry) func(context.Context) error)
 		if e.service != nil {
 			one.needs = e.service.Needs
 		}
-		one.do = func() { r.note(e, fn(r.sup.ctx)) }
+		one.do = func() {
+			began := time.Now()
+			err := fn(r.sup.ctx)
+			r.note(e, err)
+			r.manager.Ran(session.Record{
+				ID: e.name(), Action: a, Booting: a == session.Startup, Quitting: a == session.Shutdown,
+				Start: began, Duration: time.Since(began), Err: err,
+			})
+		}
 		list = append(list, one)
 	}
 	return list
@@ -214,7 +224,7 @@ func (r *reloading) end(e entry) func(context.Context) error {
 	return func(ctx context.Context) error {
 		r.tell("stopping service %q", e.name())
 		if err := s.stopForUser(ctx); err != nil {
-			return fmt.Errorf("cannot stop service %q: %w", e.name(), err)
+			return failure("stop", "service", e.name(), err)
 		}
 		return nil
 	}
@@ -246,7 +256,7 @@ func (r *reloading) start(e entry) func(context.Context) error {
 	return func(ctx context.Context) error {
 		r.tell("starting service %q", e.name())
 		if err := s.startAnew(ctx); err != nil {
-			return fmt.Errorf("cannot start service %q: %w", e.name(), err)
+			return failure("start", "service", e.name(), err)
 		}
 		return nil
 	}

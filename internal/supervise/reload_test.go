@@ -194,6 +194,60 @@ func TestHooksOfAReload(t *testing.T) {
 	}
 }
 
+// lastTold is what each handler was told last, at a start-up and a shut-down.
+func lastTold(m *session.Manager) map[string]string {
+	told := map[string]string{}
+	for _, last := range m.LastRuns() {
+		text := "-"
+		if r := last.Startup; r != nil {
+			text = fmt.Sprintf("booting=%v, %v", r.Booting, r.Err)
+		}
+		if r := last.Shutdown; r != nil {
+			text += fmt.Sprintf("; quitting=%v, %v", r.Quitting, r.Err)
+		}
+		told[last.ID] = text
+	}
+	return told
+}
+
+func TestAReloadKeepsWhatHandlersDidLast(t *testing.T) {
+	bad := service("bad", "exit 7")
+	bad.Ready = &manifest.Ready{Log: "never", Timeout: patient}
+	man := services(sleeper("same"), sleeper("web"), sleeper("old"), sleeper("turns"), bad)
+	man.Hooks = []manifest.Hook{said("hook", "before"), said("other", "hello")}
+	g := newRig(t, man)
+	m := g.manager()
+	if _, err := m.Boot(limit(t)); err == nil {
+		t.Fatal("a service that fails is ready")
+	}
+	failed := lastTold(m)["bad"]
+	if !strings.Contains(failed, "exit status 7") {
+		t.Fatalf("the bad one did %q", failed)
+	}
+	web := sleeper("web")
+	web.Env = map[string]string{"COLOUR": "red"}
+	worse := bad
+	worse.Name, worse.Ready = "worse", &manifest.Ready{Log: "nor this", Timeout: patient}
+	to := services(sleeper("new"), web, sleeper("same"), bad, worse)
+	to.Hooks = []manifest.Hook{said("other", "hello"), said("hook", "after"), said("turns", "a hook")}
+	if _, err := g.Reload(limit(t), m, &to, false, nil); err != nil {
+		t.Fatal(err)
+	}
+	const booted = "booting=true, <nil>"
+	want := map[string]string{
+		"same": booted, "hook": booted, "other": booted, "bad": failed, // as they were
+		"new": booted, "turns": booted, "web": booted + "; quitting=true, <nil>", // as the reload has done
+	}
+	got := lastTold(m)
+	if worse := got["worse"]; !strings.Contains(worse, "exit status 7") {
+		t.Errorf("the one that the reload started in vain did %q", worse)
+	}
+	delete(got, "worse")
+	if !maps.Equal(got, want) {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+}
+
 // What changes its kind keeps its name.
 func TestAServiceBecomesAHook(t *testing.T) {
 	g := newRig(t, services(sleeper("x")))

@@ -214,10 +214,11 @@ func createCategories(m *session.Manager, of *manifest.Manifest) error {
 }
 
 // register puts the service on the lists of a session manager.
-func (s *service) register(m *session.Manager) error {
+func (s *service) register(m *session.Manager, more ...session.RegisterOption) error {
 	h := serviceHandler{s}
 	spec := s.spec()
-	return m.Register(h, session.InCategory(spec.Category), session.AtPriority(spec.Priority), session.WithTimeout(h.timeLimit()))
+	opts := []session.RegisterOption{session.InCategory(spec.Category), session.AtPriority(spec.Priority), session.WithTimeout(h.timeLimit())}
+	return m.Register(h, append(opts, more...)...)
 }
 
 // Manifest is what the supervisor runs now: a reload may have changed it.
