@@ -40,7 +40,7 @@ func inTurn(each ...http.HandlerFunc) http.HandlerFunc {
 // lossy serves the logs in a folder as monitors do that are killed one after
 // the other, each when it has sent some of its answer.
 func lossy(live api.Live, ended <-chan struct{}, each ...int) http.HandlerFunc {
-	whole := serve.Logs(live.Logs(), ended, func(error) {})
+	whole := serve.Logs(serve.LogFolder{Dir: live.Logs(), Ended: ended, OnError: func(error) {}})
 	return func(w http.ResponseWriter, r *http.Request) {
 		if len(each) > 0 {
 			w = &dying{w, each[0]}

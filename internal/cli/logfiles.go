@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"strings"
 
 	"github.com/seancehq/seance/api"
 	"github.com/seancehq/seance/internal/logfile"
@@ -67,15 +66,8 @@ func checkLogged(live api.Live, services []string) error {
 	if err != nil {
 		return fmt.Errorf("cannot read logs of image %q: %w", live.Name, err)
 	}
-	return checkNames(live, logged, services)
-}
-
-// checkNames refuses a name that stands for none of the services.
-func checkNames(live api.Live, services, asked []string) error {
-	_, missing := logfile.Select(services, asked)
-	if len(missing) == 0 {
-		return nil
+	if err := logfile.CheckNames(live.Name, logged, services); err != nil {
+		return err
 	}
-	return &api.Error{Code: api.CodeNotFound, Message: fmt.Sprintf(
-		"image %q has no service %q with a log; there are: %s", live.Name, missing[0], strings.Join(services, ", "))}
+	return nil
 }

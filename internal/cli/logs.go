@@ -134,36 +134,10 @@ func (a *app) liveLogs(ctx context.Context, t *target, q api.LogQuery) (source l
 	if q.Follow {
 		services = append(services, serviceNames(present)...)
 	}
-	if err := t.checkLogNames(ctx, live, services, q.Services); err != nil {
-		return nil, nil, err
-	}
 	if !q.Follow {
 		return t.Logs, services, nil
 	}
 	return a.followLive(t, live), services, nil
-}
-
-// checkLogNames refuses a name that stands for nothing that has a log or may
-// get one: a service or a hook. When the image does not say what it has at
-// once, any name will do.
-func (t *target) checkLogNames(ctx context.Context, live api.Live, services, asked []string) error {
-	if _, missing := logfile.Select(services, asked); len(missing) == 0 {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, silence)
-	defer cancel()
-	handlers, err := t.Handlers(ctx)
-	if err != nil {
-		return nil
-	}
-	services = slices.Concat(services, serviceNames(t.presentServices(ctx)))
-	for _, h := range handlers.Startup {
-		if h.Kind != "seance" {
-			services = append(services, h.ID)
-		}
-	}
-	slices.Sort(services)
-	return checkNames(live, slices.Compact(services), asked)
 }
 
 // presentServices are an image's services; none when it does not say at once,

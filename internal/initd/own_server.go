@@ -40,13 +40,17 @@ func (r *foreground) serve() {
 }
 
 func (r *foreground) routes() http.Handler {
+	logs := serve.LogFolder{
+		Image: r.Name, Dir: r.in.place.Logs(), Caller: link.Calls(r.in.answer), Ended: r.written,
+		OnError: func(err error) { r.Say("cannot serve logs: " + err.Error()) },
+	}
 	return serve.Handler(serve.Config{
 		Caller: link.Calls(r.in.answer),
 		Hub:    r.in.hub,
 		Own: map[string]http.Handler{
 			"POST /v1/snapshot": http.HandlerFunc(r.in.serveSnapshot),
 			"GET /v1/image":     http.HandlerFunc(r.serveImage),
-			"GET /v1/logs":      serve.Logs(r.in.place.Logs(), r.written, func(err error) { r.Say("cannot serve logs: " + err.Error()) }),
+			"GET /v1/logs":      serve.Logs(logs),
 
 			"GET /v1/hierarchy/events": serve.HierarchyEvents(processes, r.ended, serve.ErrorOf),
 		},

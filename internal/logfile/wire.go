@@ -28,6 +28,16 @@ func QueryFor(dir string, asked api.LogQuery) (q Query, err error) {
 	return q, nil
 }
 
+// CheckNames refuses a name that stands for none of an image's services.
+func CheckNames(image string, services, asked []string) *api.Error {
+	_, missing := Select(services, asked)
+	if len(missing) == 0 {
+		return nil
+	}
+	return &api.Error{Code: api.CodeNotFound, Message: fmt.Sprintf(
+		"image %q has no service %q with a log; there are: %s", image, missing[0], strings.Join(services, ", "))}
+}
+
 // Wire puts a line into the API's form, without its mark.
 func (l Line) Wire() api.LogLine {
 	line := api.LogLine{Time: l.Time, Service: l.Service, Stream: l.Stream, Instance: l.Instance, Partial: l.Partial, Text: l.Text}

@@ -51,7 +51,7 @@ func (m *Monitor) routes() http.Handler {
 			"GET /v1/image":            answer(m.describeImage),
 			"GET /v1/hierarchy":        answer(m.hierarchy),
 			"GET /v1/hierarchy/events": http.HandlerFunc(m.serveHierarchyEvents),
-			"GET /v1/logs":             serve.Logs(m.live.Logs(), m.gone, m.logsUnread),
+			"GET /v1/logs":             serve.Logs(serve.LogFolder{Image: m.live.Name, Dir: m.live.Logs(), Caller: m, Ended: m.gone, OnError: m.logsUnread}),
 			"POST /v1/snapshot":        http.HandlerFunc(m.serveSnapshot),
 		},
 	})

@@ -61,7 +61,7 @@ func TestTheClientSpeaksToTheServer(t *testing.T) {
 		link.CallAddCategory: struct{}{}, link.CallRemoveCategory: struct{}{},
 	}}
 	c := listen(t, serve.Handler(serve.Config{Caller: link.Calls(rec.answer), Own: map[string]http.Handler{
-		"GET /v1/logs":             serve.Logs(logs(t), closed(), func(err error) { t.Error(err) }),
+		"GET /v1/logs":             serve.Logs(serve.LogFolder{Dir: logs(t), Ended: closed(), OnError: func(err error) { t.Error(err) }}),
 		"GET /v1/hierarchy/events": serve.HierarchyEvents(seen, closed(), serve.ErrorOf),
 		"POST /v1/snapshot":        http.HandlerFunc(snapshot),
 	}}))

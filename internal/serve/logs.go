@@ -2,34 +2,79 @@ package serve
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
+	"time"
 
 	"github.com/seancehq/seance/api"
+	"github.com/seancehq/seance/internal/link"
 	"github.com/seancehq/seance/internal/logfile"
 )
 
-// Logs serves the logs in a folder, until ended is closed for those who follow.
-// They are read from the files, at each client's own pace: one who reads slowly,
-// or not at all, holds nobody up. What keeps them from being read is told to
-// onError: the client sees a stream that ends.
-func Logs(dir string, ended <-chan struct{}, onError func(error)) http.Handler {
+// LogFolder is where the logs of an image are.
+type LogFolder struct {
+	Image string
+	Dir   string
+	// Caller knows which services and hooks the image has now; nil: nobody does.
+	Caller Caller
+	// Ended is closed when nothing more comes, for those who follow.
+	Ended <-chan struct{}
+	// OnError is told what keeps the logs from being read: the client sees a stream
+	// that ends.
+	OnError func(error)
+}
+
+// Logs serves the logs in a folder. They are read from the files, at each client's
+// own pace: one who reads slowly, or not at all, holds nobody up.
+func Logs(f LogFolder) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		asked, err := api.ParseLogQuery(r.URL.Query())
 		var q logfile.Query
 		if err == nil {
-			q, err = logfile.QueryFor(dir, asked)
+			q, err = logfile.QueryFor(f.Dir, asked)
 		}
 		if err != nil {
 			Refuse(w, Bad("cannot read the request: %v", err))
 			return
 		}
-		q.Ended = ended
+		if err := f.check(r.Context(), asked.Services); err != nil {
+			Refuse(w, err)
+			return
+		}
+		q.Ended = f.Ended
 		if err := sendLogs(w, r, q, asked.Marks); err != nil {
-			onError(err)
+			f.OnError(err)
 		}
 	})
+}
+
+// atOnce is how long the image may take to say what it has.
+const atOnce = time.Second
+
+// check refuses a name that stands for nothing that has a log, from whenever, or may
+// get one: a service or a hook. When the image does not say what it has at once, as
+// in the middle of a save, any name will do.
+func (f LogFolder) check(ctx context.Context, asked []string) *api.Error {
+	names, _ := logfile.Services(f.Dir) // whoever reads them says why he cannot
+	if f.Caller == nil || logfile.CheckNames(f.Image, names, asked) == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, atOnce)
+	defer cancel()
+	var now api.Handlers
+	if f.Caller.Call(ctx, link.CallHandlers, nil, &now) != nil {
+		return nil
+	}
+	for _, h := range now.Startup {
+		if h.Kind != "seance" && !slices.Contains(names, h.ID) {
+			names = append(names, h.ID)
+		}
+	}
+	slices.Sort(names)
+	return logfile.CheckNames(f.Image, names, asked)
 }
 
 // errLeft ends the reading of logs for a client that is gone.

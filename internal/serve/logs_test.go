@@ -2,6 +2,7 @@ package serve_test
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/seancehq/seance/api"
+	"github.com/seancehq/seance/internal/link"
 	"github.com/seancehq/seance/internal/logfile"
 	"github.com/seancehq/seance/internal/serve"
 )
@@ -23,7 +25,7 @@ func TestLogsForAClientThatStopsReading(t *testing.T) {
 		t.Fatal(err)
 	}
 	ended := make(chan struct{})
-	server := httptest.NewServer(serve.Logs(logs.Dir(), ended, func(err error) { t.Error(err) }))
+	server := httptest.NewServer(serve.Logs(serve.LogFolder{Dir: logs.Dir(), Ended: ended, OnError: func(err error) { t.Error(err) }}))
 	defer server.Close()
 
 	stuck := followLogs(t, server.URL+"?follow=true")
@@ -51,7 +53,7 @@ func TestLogsForAClientThatStopsReading(t *testing.T) {
 }
 
 func TestLogsRefusesWhatItCannotRead(t *testing.T) {
-	server := httptest.NewServer(serve.Logs(t.TempDir(), nil, func(err error) { t.Error(err) }))
+	server := httptest.NewServer(serve.Logs(serve.LogFolder{Dir: t.TempDir(), OnError: func(err error) { t.Error(err) }}))
 	defer server.Close()
 	for _, query := range []string{"tail=x", "follow=2", "marks=x", "since=yesterday", "until=tomorrow", "grep=(", "after=web", "after=web:x"} {
 		resp, err := http.Get(server.URL + "?" + query)
@@ -63,6 +65,57 @@ func TestLogsRefusesWhatItCannotRead(t *testing.T) {
 			t.Errorf("%s: %s, %+v, %v", query, resp.Status, e, err)
 		}
 		resp.Body.Close()
+	}
+}
+
+// A name stands for a service that there is, or for a log that there is, of whatever
+// time.
+func TestLogsRefusesNamesOfNothing(t *testing.T) {
+	now := link.Calls(func(context.Context, string, json.RawMessage) (any, error) {
+		return api.Handlers{Startup: []api.Handler{
+			{ID: "logs", Kind: "seance"}, {ID: "web", Kind: "service"}, {ID: "silent-1", Kind: "service"}, {ID: "warm-up", Kind: "hook"},
+		}}, nil
+	})
+	mute := link.Calls(func(ctx context.Context, _ string, _ json.RawMessage) (any, error) {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	})
+	folder := logfile.NewSet(t.TempDir(), logfile.Options{})
+	if err := folder.Open(); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"web", "removed-1"} {
+		folder.Log(name).Note("hello")
+	}
+	folder.End()
+	for _, tt := range []struct {
+		caller  serve.Caller
+		query   string
+		message string // "": it is answered
+	}{
+		{now, "", ""},
+		{now, "service=web", ""},
+		{now, "service=removed-1", ""},
+		{now, "service=removed", ""},
+		{now, "service=silent&service=warm-up", ""},
+		{now, "service=web&service=nope", `image "shop" has no service "nope" with a log; there are: removed-1, silent-1, warm-up, web`},
+		{now, "service=nope&follow=true", `image "shop" has no service "nope" with a log; there are: removed-1, silent-1, warm-up, web`},
+		{now, "service=logs", `image "shop" has no service "logs" with a log; there are: removed-1, silent-1, warm-up, web`},
+		{mute, "service=nope", ""},
+	} {
+		t.Run(tt.query, func(t *testing.T) {
+			f := serve.LogFolder{Image: "shop", Dir: folder.Dir(), Caller: tt.caller, Ended: closed(), OnError: func(err error) { t.Error(err) }}
+			resp, body := ask(t, serve.Logs(f), "GET", "/v1/logs?"+tt.query, "")
+			var e api.Error
+			switch {
+			case tt.message == "":
+				if resp.StatusCode != http.StatusOK {
+					t.Errorf("%s: %s", resp.Status, body)
+				}
+			case resp.StatusCode != http.StatusNotFound || json.Unmarshal([]byte(body), &e) != nil || e.Code != api.CodeNotFound || e.Message != tt.message:
+				t.Errorf("%s: %s, want %q", resp.Status, body, tt.message)
+			}
+		})
 	}
 }
 

@@ -114,7 +114,7 @@ func Routes() []Route {
 			Method: "GET", Path: "/v1/logs", Response: api.LogLine{}, Format: FormatLines,
 			Summary: "Lines that the services have written.",
 			Params: []Param{
-				{Name: "service", In: "query", Type: "string", Repeated: true, Summary: "Of these services only. Default: of all."},
+				{Name: "service", In: "query", Type: "string", Repeated: true, Summary: "Of these services only. A name that neither a service nor a log has is refused (404). Default: of all."},
 				{Name: "tail", In: "query", Type: "integer", Summary: "The last so many lines; negative: all. Default: -1."},
 				{Name: "follow", In: "query", Type: "boolean", Summary: "Go on with what is written from now on."},
 				{Name: "since", In: "query", Type: "string", Summary: "Only lines from this time on, as in RFC 3339."},
