@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"os"
 	"slices"
 
 	"github.com/seancehq/seance/internal/linux/netlock"
@@ -107,7 +108,7 @@ func checkPorts(listeners []string) error {
 		return nil
 	}
 	fs := procfs.New("/proc")
-	all, err := fs.TCP(1)
+	all, err := fs.TCP(os.Getpid()) // the image will be in the same network
 	if err != nil {
 		return fmt.Errorf("cannot see which ports are taken: %w", err)
 	}
