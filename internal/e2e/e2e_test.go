@@ -26,24 +26,35 @@ import (
 // the images run.
 var programs string
 
+// built tells a test program that is run again in namespaces of its own, where
+// no module can be fetched, of that folder.
+const built = "SEANCE_TEST_PROGRAMS"
+
 func TestMain(m *testing.M) {
-	if status, done := testenv.OwnMounts(); done {
-		os.Exit(status)
-	}
 	os.Exit(func() int {
-		dir, err := os.MkdirTemp("", "seance-e2e-")
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
+		if programs = os.Getenv(built); programs == "" {
+			err := buildPrograms()
+			defer os.RemoveAll(programs)
+			if err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				return 1
+			}
 		}
-		defer os.RemoveAll(dir)
-		if err := errors.Join(os.Chmod(dir, 0o755), build(dir, "./../../cmd/seance", "./programs/...", "./../../examples/shop/web")); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
+		if status, done := testenv.OwnMountsAndNetwork(); done {
+			return status
 		}
-		programs = dir
 		return m.Run()
 	}())
+}
+
+func buildPrograms() error {
+	dir, err := os.MkdirTemp("", "seance-e2e-")
+	if err != nil {
+		return err
+	}
+	programs = dir
+	return errors.Join(os.Chmod(dir, 0o755), os.Setenv(built, dir),
+		build(dir, "./../../cmd/seance", "./programs/...", "./../../examples/shop/web"))
 }
 
 // build builds packages into a folder; options may stand before them.

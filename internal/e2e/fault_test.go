@@ -94,7 +94,13 @@ func TestCRIUIsKilledInTheMiddleOfASave(t *testing.T) {
 				t.Fatal(err)
 			}
 			var criu int
-			b.until("CRIU runs", func() bool { criu = childNamed(monitor, "criu"); return criu != 0 })
+			b.until("CRIU runs", func() bool {
+				criu = childNamed(monitor, "criu")
+				return criu != 0 || b.over(save.Process.Pid)
+			})
+			if criu == 0 {
+				t.Fatalf("when it was to be killed as %s, CRIU was not seen to run: %v %s", at.name, save.Wait(), said.String())
+			}
 			for !at.reached() && !b.over(save.Process.Pid) {
 				time.Sleep(time.Millisecond)
 			}
