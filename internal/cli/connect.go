@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/seancehq/seance/api"
+	"github.com/seancehq/seance/manifest"
 )
 
 // errNoLiveImage says that there is no live image to speak to.
@@ -86,8 +87,8 @@ func (a *app) attachNamed(ctx context.Context, home api.Home, name string) (*tar
 // attachDefault speaks to the image of the manifest in the current folder, or
 // else to the only one there is.
 func (a *app) attachDefault(ctx context.Context, home api.Home) (*target, error) {
-	if live := home.Live(nameHere()); live.Name != "" && live.Recorded() {
-		t, err := a.attach(ctx, live)
+	if m := manifestHere(); m != nil && home.Live(m.Name).Recorded() {
+		t, err := a.attachOurs(ctx, home, m)
 		if !isNotAlive(err) {
 			return t, err
 		}
@@ -104,6 +105,18 @@ func (a *app) attachDefault(ctx context.Context, home api.Home) (*target, error)
 		return all[0].target, all[0].err
 	}
 	return nil, severalError{names(all)}
+}
+
+// attachOurs speaks to the live image of a manifest, by the name in that.
+func (a *app) attachOurs(ctx context.Context, home api.Home, m *manifest.Manifest) (*target, error) {
+	t, err := a.attachNamed(ctx, home, m.Name)
+	if err == nil {
+		err = t.checkOurs(m)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return t, nil
 }
 
 // severalError says that it is not clear which live image is meant.

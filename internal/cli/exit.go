@@ -98,7 +98,7 @@ func exitStatus(err error) int {
 		return exitPartly
 	case errors.As(err, new(timeoutError)):
 		return exitTimeout
-	case errors.Is(err, errNoLiveImage), isImageNotFound(err):
+	case errors.Is(err, errNoLiveImage), isImageNotFound(err), errors.As(err, new(elsewhereError)):
 		return exitNotFound
 	case errors.As(err, &remote):
 		return remoteStatus(remote.Code)

@@ -3,6 +3,8 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 
 	"github.com/seancehq/seance/image"
 	"github.com/seancehq/seance/manifest"
@@ -25,11 +27,41 @@ func checkLiveName(name string) error {
 // nameHere is the image's name in the manifest of the current folder; "" when
 // there is none, or none that can be read.
 func nameHere() string {
+	if m := manifestHere(); m != nil {
+		return m.Name
+	}
+	return ""
+}
+
+func manifestHere() *manifest.Manifest {
 	m, err := manifest.Read(".")
 	if err != nil {
-		return ""
+		return nil
 	}
-	return m.Name
+	return m
+}
+
+// elsewhereError says that the live image of a manifest's name is that of a manifest
+// in another folder.
+type elsewhereError struct{ name, from, here string }
+
+func (e elsewhereError) Error() string {
+	return fmt.Sprintf("image %q is live, but from %s, and not from %s; to speak of it all the same: -i %[1]s", e.name, e.from, e.here)
+}
+
+// checkOurs refuses a live image that has a manifest's name but was started from one
+// in another folder: nobody has said that it is meant. Where its folder is not there
+// any more, it may have become this one.
+func (t *target) checkOurs(m *manifest.Manifest) error {
+	from, err := os.Stat(filepath.Dir(t.image.Manifest))
+	if err != nil || t.image.Manifest == "" {
+		return nil
+	}
+	here, err := os.Stat(filepath.Dir(m.Path))
+	if err != nil || os.SameFile(from, here) {
+		return nil
+	}
+	return elsewhereError{t.image.Name, t.image.Manifest, m.Path}
 }
 
 func isManifestError(err error) bool {

@@ -91,7 +91,7 @@ func (a *app) findReload(ctx context.Context, files []string) (*target, *manifes
 	if err != nil {
 		return nil, nil, err
 	}
-	t, err := a.attachNamed(ctx, home, m.Name)
+	t, err := a.attachOurs(ctx, home, m)
 	return t, m, err
 }
 

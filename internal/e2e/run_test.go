@@ -186,6 +186,8 @@ func TestRunAnswersOtherCommands(t *testing.T) {
 	again.ends(0)
 	b.must("up", "-f", manifest, "--freezer", "respawn")
 	b.refused(1, []string{`"shop"`, "live already", "--name"}, "run", "-f", manifest)
+	other := b.manifest("other", "services: {one: {command: [\"true\"]}}\n")
+	b.refused(1, []string{"live already, from " + manifest}, "run", "-f", other, "--name", "shop")
 	b.must("quit", "-i", "shop")
 }
 

@@ -42,13 +42,13 @@ func (p *place) live() api.Live {
 func (r *foreground) claim() (*place, error) {
 	p, err := (*place)(nil), errNoHome
 	if r.Home.Dir != "" {
-		p, err = claimIn(r.Home, r.Name)
+		p, err = claimIn(r.Home, r.Name, r.Manifest.Path)
 	}
 	if err == nil || r.Chosen || !unwritable(err) {
 		return p, err
 	}
 	for _, home := range passing() {
-		p, err2 := claimIn(home, r.Name)
+		p, err2 := claimIn(home, r.Name, r.Manifest.Path)
 		if err2 == nil {
 			r.Say(fmt.Sprintf("%v; other commands find it with --home %s", err, home.Dir))
 			return p, nil
@@ -61,14 +61,15 @@ func (r *foreground) claim() (*place, error) {
 	return nil, nil
 }
 
-func claimIn(home api.Home, name string) (*place, error) {
+// claimIn is claim in a home, for the image of the manifest at a path.
+func claimIn(home api.Home, name, path string) (*place, error) {
 	p := &place{folder: home.Live(name)}
 	if err := livefolder.CheckPlace(p.folder); err != nil {
 		return nil, err
 	}
 	lock, err := livefolder.Take(p.folder)
 	if errors.Is(err, livefolder.ErrLocked) {
-		return nil, errTaken(name)
+		return nil, errTaken(p.folder, path)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("cannot keep image %q in %s: %w", name, home.Dir, err)
@@ -79,7 +80,7 @@ func claimIn(home api.Home, name string) (*place, error) {
 	}
 	if livefolder.Alive(p.folder) { // its monitor was lost
 		lock.Close()
-		return nil, errTaken(name)
+		return nil, errTaken(p.folder, path)
 	}
 	_ = livefolder.EndStrays(p.folder) // what waits in the kernel for a device is in nobody's way
 	if err := livefolder.Sweep(p.folder); err != nil {
@@ -89,9 +90,13 @@ func claimIn(home api.Home, name string) (*place, error) {
 	return p, p.link()
 }
 
-func errTaken(name string) error {
+func errTaken(by api.Live, path string) error {
+	from := ""
+	if r, err := livefolder.ReadRecord(by); err == nil && r.Manifest != "" && r.Manifest != path {
+		from = ", from " + r.Manifest
+	}
 	return &api.Error{Code: api.CodeExists, Message: fmt.Sprintf(
-		"cannot run image %q: an image of this name is live already; choose another with --name, or: seance quit -i %[1]s", name)}
+		"cannot run image %q: an image of this name is live already%s; choose another with --name, or: seance quit -i %[1]s", by.Name, from)}
 }
 
 // unwritable says whether err is that a folder cannot be written to at all.
