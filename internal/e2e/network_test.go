@@ -6,11 +6,9 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -126,22 +124,15 @@ func TestAKilledCRIULeavesTheNetworkOpen(t *testing.T) {
 	before := locks(t, nil)
 	c := dial(t, b.web(150))
 	count := c.count()
-	pages := filepath.Join(b.home, "live", "web", "criu-*", "pages-*.img")
 	for range 4 {
-		save := b.command("snapshot")
-		monitor := b.monitorOf("web")
-		if err := save.Start(); err != nil {
-			t.Fatal(err)
-		}
-		for sizeOf(pages) < 30<<20 && !b.over(save.Process.Pid) {
-			time.Sleep(time.Millisecond)
-		}
-		if held := locks(t, before); len(held) != 1 {
-			t.Errorf("locks in the middle of a save with a connection: %v, want one", held)
-		}
-		_ = syscall.Kill(childNamed(monitor, "criu"), syscall.SIGKILL)
-		if err := save.Wait(); err == nil {
-			t.Error("CRIU was killed, and the save succeeded")
+		at := moment{"it writes the memory", []string{"snapshot"}, b.writesMemory("web")}
+		said, err := b.killCRIU("web", at, func() {
+			if held := locks(t, before); len(held) != 1 {
+				t.Errorf("locks in the middle of a save with a connection: %v, want one", held)
+			}
+		})
+		if err == nil {
+			t.Errorf("CRIU was killed, and the save succeeded: %s", said)
 		}
 		if left := locks(t, before); len(left) != 0 {
 			t.Errorf("CRIU was killed, and the network is locked: %v", left)
