@@ -112,7 +112,11 @@ func (d *decoder) nice(p place, n *node) *int {
 
 // account takes a name or a number of a user or a group.
 func (d *decoder) account(p place, n *node, v *string) {
-	if n.kind == kindNumber {
+	switch {
+	case n.kind == kindNumber && !numberRE.MatchString(n.text):
+		d.fail(p, n.at, `write plain decimal digits; a name is "quoted"`, "%s must be a whole number, not %s", p, n.text)
+		return
+	case n.kind == kindNumber:
 		*v = n.text
 		return
 	}
