@@ -17,7 +17,8 @@ func TestRunRemarksOnWhatHappens(t *testing.T) {
 	before := look(t, b)
 	r := b.run("-f", b.manifest("mixed", `services:
   slow: {command: "trap 'exit 0' TERM; while [ ! -e `+b.dir+`/go ]; do sleep 0.02; done; echo up; while :; do sleep 0.02; done", ready: {log: up, timeout: 1h}}
-  late: {command: "echo waits; exec sleep 1000", ready: {log: never, timeout: 100ms}}
+  gate: {command: "while [ ! -e `+b.dir+`/late ]; do sleep 0.02; done", ready: {exit: true, timeout: 1h}}
+  late: {command: "echo waits; exec sleep 1000", ready: {log: never, timeout: 100ms}, needs: [gate]}
   need: {command: "exec sleep 1000", needs: [late]}
   once: {command: "exit 0", ready: {exit: true}}
   dead: {command: "exit 3", restart: "no"}
@@ -25,6 +26,10 @@ func TestRunRemarksOnWhatHappens(t *testing.T) {
 hooks:
   bad: {startup: "echo no such; echo table; exit 7"}
 `))
+	r.says(`^dead \| \[instance 1: exit status 3\]$`) // the first to fail
+	if err := os.WriteFile(filepath.Join(b.dir, "late"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
 	r.says(`^slow \| \[starting \(pid [1-9]\d*\)\]$`)
 	if err := os.WriteFile(filepath.Join(b.dir, "go"), nil, 0o644); err != nil {
 		t.Fatal(err)
