@@ -36,7 +36,7 @@ func run(args []string) int {
 			return reap.Exec(args[1:], os.Stderr)
 		case guard.Command:
 			return guard.Main(args[1:], os.Stderr)
-		case "_monitor":
+		case monitor.Command:
 			return monitor.Main(args[1:])
 		}
 	}

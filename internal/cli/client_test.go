@@ -339,10 +339,10 @@ func TestSnapshotWithoutResult(t *testing.T) {
 	for args, after := range map[string]string{
 		"snapshot":        "the image goes on, and seance images shows whether it was saved",
 		"snapshot --quit": "seance images shows whether it was saved, seance ls whether it goes on",
-		"quit":            "seance ls shows whether the image goes on",
+		"quit":            "seance ls shows whether the image goes on; the next command starts a new monitor",
 	} {
 		p.run(strings.Fields(args)...).want(t, exitFailed, "",
-			"seance: lost the monitor of image \"shop\" on the way; "+after+"; the next command starts a new monitor\n")
+			"seance: lost the monitor of image \"shop\" on the way; "+after+"\n")
 	}
 }
 

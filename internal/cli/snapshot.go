@@ -88,14 +88,13 @@ func snapshotError(name string, req api.SnapshotRequest, err error) error {
 // afterLoss says what is known of a snapshot whose monitor was lost, and how to
 // learn the rest.
 func afterLoss(req api.SnapshotRequest) string {
-	const next = "; the next command starts a new monitor"
 	switch {
 	case req.Save && req.Quit:
-		return "seance images shows whether it was saved, seance ls whether it goes on" + next
+		return "seance images shows whether it was saved, seance ls whether it goes on"
 	case req.Save:
-		return "the image goes on, and seance images shows whether it was saved" + next
+		return "the image goes on, and seance images shows whether it was saved"
 	}
-	return "seance ls shows whether the image goes on" + next
+	return "seance ls shows whether the image goes on; the next command starts a new monitor"
 }
 
 func verb(req api.SnapshotRequest) string {

@@ -10,6 +10,7 @@ import (
 	gocriu "github.com/checkpoint-restore/go-criu/v8"
 	"github.com/checkpoint-restore/go-criu/v8/rpc"
 
+	"github.com/seancehq/seance/internal/linux/pidfd"
 	"github.com/seancehq/seance/internal/linux/rewind"
 )
 
@@ -38,6 +39,8 @@ type Dump struct {
 	// LockNetwork drops packets of the tree's TCP connections while it is
 	// frozen. It is needed when a peer is outside the tree.
 	LockNetwork bool
+	// Started is told which process runs CRIU, before that does anything.
+	Started func(pidfd.ID) error
 	// Frozen is called when all is written and all processes still stand
 	// still. When it returns an error, they go on, and the dump has failed.
 	Frozen func() error
@@ -73,10 +76,10 @@ func (d Dump) Run(c *CRIU) (still time.Duration, err error) {
 	defer dir.Close()
 	n := &dumpNotes{Dump: d}
 	err = inPrivateMounts(func() error {
-		return c.run(func(g *gocriu.Criu) error { return g.Dump(d.options(dir), n) })
+		return c.run(d.Started, func(g *gocriu.Criu) error { return g.Dump(d.options(dir), n) })
 	})
 	if n.halted {
-		d.warn(n.goOn())
+		d.warn(goOn(d.Halter, n.threads))
 	}
 	still = n.since()
 	switch {
@@ -172,13 +175,20 @@ func (n *dumpNotes) halt() {
 	n.warn(err)
 }
 
-// goOn sets back the calls that were cut short, and lets the processes run on.
-func (n *dumpNotes) goOn() error {
-	err := n.Halter.AwaitFrozen()
+// GoOn does what Run could not do any more, after whose caller's death the
+// processes stand still: it sets back the calls that were cut short, and lets the
+// processes run on. CRIU has ended by then.
+func GoOn(dir string, h Halter) error {
+	threads, err := interrupted(filepath.Join(dir, DumpLog))
+	return errors.Join(err, goOn(h, threads))
+}
+
+func goOn(h Halter, threads []int) error {
+	err := h.AwaitFrozen()
 	if err == nil {
-		err = rewind.Threads(n.threads)
+		err = rewind.Threads(threads)
 	}
-	return errors.Join(err, n.Halter.Thaw())
+	return errors.Join(err, h.Thaw())
 }
 
 func (n *dumpNotes) since() time.Duration {

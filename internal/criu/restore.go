@@ -55,7 +55,7 @@ func (r Restore) restore(c *CRIU, dir *os.File, n *restoreNotes) error {
 	o.Root = ptr(r.Root)
 	o.RstSibling = ptr(true)
 	o.External = []string{"mnt[" + ownMount + "]:" + r.Own, "mnt[" + groupsMount + "]:" + r.Groups, "mnt[]"}
-	return c.run(func(g *gocriu.Criu) error { return g.Restore(o, n) })
+	return c.run(nil, func(g *gocriu.Criu) error { return g.Restore(o, n) })
 }
 
 // restoreNotes hears of CRIU's progress.

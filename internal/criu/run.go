@@ -12,12 +12,13 @@ import (
 	"github.com/seancehq/seance/internal/linux/pidfd"
 )
 
-// run starts CRIU, has f speak to it, and ends it.
+// run starts CRIU, has f speak to it, and ends it. started is told who it is before
+// it is told what to do; nil: nobody wants to know.
 //
 // CRIU killed in the middle may leave a child that holds the other end of the
 // socket on which f waits for an answer: whatever it leaves is ended with it.
 // Its orphans are the caller's, which has to be a child subreaper.
-func (c *CRIU) run(f func(*gocriu.Criu) error) error {
+func (c *CRIU) run(started func(pidfd.ID) error, f func(*gocriu.Criu) error) error {
 	keep, err := c.lendFacts()
 	if err != nil {
 		return err
@@ -29,10 +30,34 @@ func (c *CRIU) run(f func(*gocriu.Criu) error) error {
 	if err := prepare(g); err != nil {
 		return err
 	}
-	stop := endOrphans(before)
-	err = f(g)
-	stop()
+	h := fresh(before)
+	if h == nil {
+		return errors.Join(f(g), g.Cleanup())
+	}
+	defer h.Close()
+	if started != nil {
+		err = started(h.ID)
+	}
+	if err == nil {
+		stop := endOrphans(h, before)
+		err = f(g)
+		stop()
+	}
 	return errors.Join(err, g.Cleanup())
+}
+
+// fresh holds on to the one child that is not among the others; nil: it has ended
+// already.
+func fresh(others []int) *pidfd.Handle {
+	all := slices.DeleteFunc(children.List(), func(pid int) bool { return slices.Contains(others, pid) })
+	if len(all) != 1 {
+		return nil
+	}
+	h, err := pidfd.Open(all[0])
+	if err != nil {
+		return nil
+	}
+	return h
 }
 
 // prepare starts CRIU in the mode in which it sets no hardware breakpoints; it
@@ -57,18 +82,10 @@ func prepare(g *gocriu.Criu) error {
 // said. It is over in no time unless a child of CRIU's holds the socket.
 const orphanGrace = 5 * time.Second
 
-// endOrphans waits for the end of the one child that is not among the others,
-// and ends what it leaves when that keeps f waiting. stop ends the wait: CRIU
-// that has done its work ends too, and what it leaves then is a revived image.
-func endOrphans(others []int) (stop func()) {
-	fresh := slices.DeleteFunc(children.List(), func(pid int) bool { return slices.Contains(others, pid) })
-	if len(fresh) != 1 {
-		return func() {} // it has ended already
-	}
-	h, err := pidfd.Open(fresh[0])
-	if err != nil {
-		return func() {}
-	}
+// endOrphans waits for the end of a child and ends what it leaves, which is not
+// among the others, when that keeps f waiting. stop ends the wait: CRIU that has
+// done its work ends too, and what it leaves then is a revived image.
+func endOrphans(h *pidfd.Handle, others []int) (stop func()) {
 	stopped, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
@@ -86,6 +103,5 @@ func endOrphans(others []int) (stop func()) {
 	return func() {
 		close(stopped)
 		<-done
-		h.Close()
 	}
 }

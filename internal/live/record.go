@@ -47,6 +47,10 @@ type Saving struct {
 	Ref      string `json:"ref"`
 	// Locked are the connections that CRIU locks for it.
 	Locked []netlock.Connection `json:"locked,omitempty"`
+	// CRIU is the process that freezes the image, and Dir where it writes to; none
+	// before there is one.
+	CRIU pidfd.ID `json:"criu,omitzero"`
+	Dir  string   `json:"dir,omitempty"`
 }
 
 // ReadRecord reads the record of a live image.

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 
 	"github.com/seancehq/seance/api"
+	"github.com/seancehq/seance/internal/criu"
 	"github.com/seancehq/seance/internal/link"
 	"github.com/seancehq/seance/internal/linux/netlock"
 	"github.com/seancehq/seance/internal/linux/pidfd"
@@ -30,7 +31,7 @@ func (m *Monitor) adopt(ctx context.Context) (err error) {
 		return err
 	}
 	m.groups = m.record.Groups()
-	m.warn(m.groups.Thaw()) // a save whose monitor was lost may have left it frozen
+	m.resume()
 	if err := m.greet(ctx, m.adoption(ctx)); err != nil {
 		if m.ended() {
 			return m.clearAway(ctx)
@@ -45,6 +46,28 @@ func (m *Monitor) adopt(ctx context.Context) (err error) {
 		}
 	}
 	return nil
+}
+
+// resume lets an image go on whose monitor was lost in the middle of a save.
+//
+// That monitor's CRIU may still hold it. It hears that nobody listens any more when
+// it next has something to say, gives up, and leaves all as it was. To kill it would
+// be quicker, and could cost a program its life in which CRIU has code of its own.
+func (m *Monitor) resume() {
+	was := m.record.Saving
+	if was == nil {
+		return
+	}
+	if h, err := pidfd.Find(was.CRIU); err == nil {
+		select {
+		case <-h.Done():
+		case <-m.init.Done():
+		}
+		h.Close()
+	}
+	if m.groups.Halted() {
+		m.warn(criu.GoOn(was.Dir, m.groups))
+	}
 }
 
 // clearAway leaves nothing of an image that has died, and says how it did.

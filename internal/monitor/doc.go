@@ -11,6 +11,7 @@
 //	adopt.go    a live image gets a new monitor
 //	life.go     from then on: links come and go, until init ends
 //	save.go     a live image becomes a saved one
+//	standby.go  who takes over if the monitor is killed meanwhile
 //	serve.go    the API
 //
 // Two goroutines matter. The one that runs life owns the link and is the only

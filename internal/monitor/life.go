@@ -25,12 +25,18 @@ const exitLimit = 10 * time.Second
 // heard takes an event from init. It runs in the link's reader.
 func (m *Monitor) heard(e api.Event) {
 	switch {
+	case m.beginsSave(e):
+		m.warn(m.standby.start(m.live.Name))
 	case e.Type == api.EventResult:
+		m.expectSave(false)
 		m.setState(api.StateRunning)
 	case e.Type == api.EventHandler && e.Phase == "after" && e.Handler != nil:
 		m.keepRun(*e.Handler)
 	}
 	m.hub.Publish(e)
+	if e.Type == api.EventResult {
+		m.standby.end()
+	}
 }
 
 // keepRun keeps what a handler did in the list that runs, for the result of a
@@ -92,6 +98,7 @@ func (m *Monitor) after(ctx context.Context, said *link.Farewell) *link.Farewell
 		m.setState(api.StateRunning)
 		return nil
 	case said.Save:
+		m.warn(m.standby.start(m.live.Name)) // if it did not begin as one
 		m.setState(api.StateSaving)
 		greeting, ended := m.save(ctx, *said)
 		if ended {
@@ -167,7 +174,10 @@ func (m *Monitor) leaveWord(said *link.Farewell) {
 	if said != nil {
 		return
 	}
-	word := m.unexpected(" at " + time.Now().Format(time.TimeOnly))
+	m.leave(m.unexpected(" at " + time.Now().Format(time.TimeOnly)))
+}
+
+func (m *Monitor) leave(word string) {
 	if err := os.WriteFile(m.live.LastWord(), []byte(word), 0o600); err != nil {
 		m.log.Error("cannot leave word of the end", "error", err)
 	}
@@ -186,6 +196,7 @@ func (m *Monitor) unexpected(when string) string {
 // bury clears away after an image that has ended, so that its name is free
 // when this returns. Nothing is left of it but those who may live on.
 func (m *Monitor) bury(said *link.Farewell) {
+	m.standby.end()
 	if m.ours {
 		m.log.Info("init has ended", "status", reap(m.record.Init.PID))
 	}

@@ -21,7 +21,8 @@ import (
 
 // Main runs a monitor: it reads an [api.Launch] from standard input, reports
 // on standard output how it goes, closes both, and lives as long as the image.
-func Main([]string) int {
+// With an argument it is one that stands by for another.
+func Main(args []string) int {
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
 	out, err := takeStdout()
 	if err != nil {
@@ -29,7 +30,11 @@ func Main([]string) int {
 		return 1
 	}
 	report := newReport(out)
-	if err := run(context.Background(), os.Stdin, report, log); err != nil {
+	run := func(ctx context.Context) error { return run(ctx, os.Stdin, report, log) }
+	if len(args) == 1 {
+		run = func(ctx context.Context) error { return standBy(ctx, args[0], report, log) }
+	}
+	if err := run(context.Background()); err != nil {
 		log.Error("the monitor ends", "error", err)
 		report.result(api.Event{Error: wireError(err)})
 		return 1

@@ -15,6 +15,7 @@ import (
 	"github.com/seancehq/seance/internal/criu"
 	"github.com/seancehq/seance/internal/link"
 	"github.com/seancehq/seance/internal/linux/netlock"
+	"github.com/seancehq/seance/internal/linux/pidfd"
 	"github.com/seancehq/seance/internal/live"
 	"github.com/seancehq/seance/process"
 )
@@ -96,6 +97,12 @@ func (s *save) mark(locked []netlock.Connection) error {
 	return s.m.record.Write(s.m.live)
 }
 
+// noteCRIU puts on record who holds the image from now on.
+func (s *save) noteCRIU(id pidfd.ID, dir string) error {
+	s.m.record.Saving.CRIU, s.m.record.Saving.Dir = id, dir
+	return s.m.record.Write(s.m.live)
+}
+
 // cold saves what the respawn freezer keeps: the manifest and the captured
 // folders. The programs that were to be stopped are, by the shut-down list.
 func (s *save) cold(ctx context.Context) error {
@@ -156,6 +163,7 @@ func (s *save) freeze(ctx context.Context, lock bool) error {
 		PID: s.m.record.Init.PID, Dir: dir, Inside: api.InsideDir, Groups: s.m.groupsInside(),
 		LockNetwork: lock, Kill: s.asked.Quit, Halter: s.m.halter(), Warn: s.m.warn,
 	}
+	d.Started = func(id pidfd.ID) error { return s.noteCRIU(id, dir) }
 	d.Frozen = func() error { return s.frozen(ctx, dir) }
 	s.still, err = d.Run(s.m.criu)
 	if s.killed { // and CRIU has lost the processes it held, which means nothing

@@ -119,6 +119,9 @@ func (m *Monitor) serveSnapshot(w http.ResponseWriter, r *http.Request) {
 	}
 	l := m.hub.Listen()
 	defer m.hub.Leave(l)
+	if req.Save {
+		m.expectSave(true)
+	}
 	var begun link.Accepted
 	if err := m.Call(r.Context(), link.CallSnapshot, req, &begun); err != nil {
 		refuse(w, err)

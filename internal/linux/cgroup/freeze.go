@@ -57,4 +57,13 @@ func (t *Tree) Thaw() error {
 	return nil
 }
 
+// Halted says that they were told to stand still, and not to go on since.
+func (t *Tree) Halted() bool {
+	if t == nil || t.version != 2 {
+		return false
+	}
+	told, err := os.ReadFile(t.control("freeze"))
+	return err == nil && string(bytes.TrimSpace(told)) == "1"
+}
+
 func (t *Tree) control(name string) string { return filepath.Join(t.dir, "cgroup."+name) }
