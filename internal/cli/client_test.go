@@ -184,43 +184,53 @@ func TestTablesFitTheTerminal(t *testing.T) {
 	}
 }
 
-func logLines() []any {
+func logLines() []api.LogLine {
 	at := time.Date(2026, 1, 2, 3, 4, 5, 678_000_000, time.UTC)
-	return []any{
-		api.LogLine{Time: at, Service: "web", Stream: "stdout", Text: "listening"},
-		api.LogLine{Time: at, Service: "counter", Stream: "pty", Text: "> ", Partial: true},
-		api.LogLine{Time: at, Service: "counter", Stream: "pty", Text: "1"},
-		api.LogLine{Time: at, Service: "web", Stream: "stderr", Text: "half", Partial: true},
-		api.LogLine{Time: at, Service: "counter", Stream: "seance", Text: "ended: exit status 1"},
-		api.LogLine{Time: at, Service: "counter", Stream: "pty", Text: "no end", Partial: true},
+	lines := []api.LogLine{
+		{Service: "web", Stream: "stdout", Text: "listening"},
+		{Service: "counter", Stream: "pty", Text: "> ", Partial: true},
+		{Service: "counter", Stream: "pty", Text: "1"},
+		{Service: "web", Stream: "stderr", Text: "half", Partial: true},
+		{Service: "counter", Stream: "seance", Text: "ended: exit status 1"},
+		{Service: "counter", Stream: "pty", Text: "no end", Partial: true},
 	}
+	for i := range lines {
+		lines[i].Time = at.Add(time.Duration(i) * time.Millisecond)
+	}
+	return lines
 }
 
 func TestLogs(t *testing.T) {
 	p := newPlace(t)
 	var query string
-	p.serve("shop", with(shop("shop"), "GET /v1/logs", func(w http.ResponseWriter, r *http.Request) {
+	live := p.serve("shop", with(shop("shop"), "GET /v1/logs", func(w http.ResponseWriter, r *http.Request) {
 		query = r.URL.Query().Encode()
 		answer(logLines()...)(w, r)
 	}))
-	p.run("logs").want(t, exitOK, `web | listening
+	p.writeLines(live, logLines()...)
+	p.run("logs").want(t, exitOK, `web     | listening
 counter | > 1
 web     | half
 counter | [ended: exit status 1]
 counter | no end
 `, "")
-	if want := "follow=false&tail=-1"; query != want {
-		t.Errorf("asked for %s, want %s", query, want)
+	p.run("logs", "-n", "3", "counter").want(t, exitOK, "> 1\n[ended: exit status 1]\nno end\n", "")
+	if query != "" {
+		t.Errorf("asked for %s, though the files are at hand", query)
 	}
 	p.run("logs", "-f", "-n", "5", "counter").want(t, exitOK, "listening\n> 1\nhalf\n[ended: exit status 1]\nno end\n", "")
 	if want := "follow=true&marks=true&service=counter&tail=5"; query != want {
 		t.Errorf("asked for %s, want %s", query, want)
 	}
+	p.run("logs", "new").want(t, exitOK, "listening\n> 1\nhalf\n[ended: exit status 1]\nno end\n", "")
+	if want := "follow=false&service=new&tail=-1"; query != want {
+		t.Errorf("of what has no log yet it asked for %s, want %s", query, want)
+	}
 }
 
 func TestLogsWithTimesAndAsJSON(t *testing.T) {
 	p := newPlace(t)
-	p.serve("shop", with(shop("shop"), "GET /v1/logs", answer(logLines()[0])))
+	p.writeLines(p.serve("shop", with(shop("shop"), "GET /v1/logs", answer(logLines()...))), logLines()[0])
 	at := time.Date(2026, 1, 2, 3, 4, 5, 678_000_000, time.UTC).Local().Format(logTime)
 	p.run("logs", "--timestamps").want(t, exitOK, at+" web | listening\n", "")
 	p.run("logs", "--json").want(t, exitOK,

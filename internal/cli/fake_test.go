@@ -101,7 +101,7 @@ func (p *place) listen(socket string, routes map[string]http.HandlerFunc) {
 }
 
 // answer replies with values, one a line, as the API's streams are.
-func answer(values ...any) http.HandlerFunc {
+func answer[T any](values ...T) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		enc := json.NewEncoder(w)
 		for _, v := range values {

@@ -178,10 +178,10 @@ func firstMark(t *testing.T, live api.Live) (mark string) {
 func TestLogsHaveOneWidth(t *testing.T) {
 	p := newPlace(t)
 	began := time.Now()
-	routes := with(shop("shop"), "GET /v1/logs", answer(lineAt(began, 1, "db", "1"), lineAt(began, 2, "counter", "2")))
+	lines := []api.LogLine{lineAt(began, 1, "db", "1"), lineAt(began, 2, "counter", "2")}
+	routes := with(shop("shop"), "GET /v1/logs", answer(lines...))
 	routes["GET /v1/services"] = answer([]api.Service{{Name: "db"}, {Name: "not-yet-there"}})
-	live := p.serve("shop", routes)
-	p.writeLog(live, "counter", "2026-01-02T03:04:05.000000001Z stdout F one")
+	p.writeLines(p.serve("shop", routes), lines...)
 	p.run("logs").want(t, exitOK, "db      | 1\ncounter | 2\n", "")
 	p.run("logs", "-f").want(t, exitOK, "db            | 1\ncounter       | 2\n", "")
 	p.run("logs", "db", "counter").want(t, exitOK, "db      | 1\ncounter | 2\n", "")

@@ -28,8 +28,8 @@ func (a *app) pastImage() (api.Live, bool) {
 	return live, err == nil
 }
 
-// logFiles reads the log files of an image without asking its monitor: there
-// is none any more, or the command runs inside.
+// logFiles reads the log files of an image without asking its monitor: there may
+// be none any more, or the command runs inside.
 func logFiles(live api.Live, follow bool) logSource {
 	return func(ctx context.Context, q api.LogQuery, each func(api.LogLine) error) error {
 		if err := checkLogged(live, q.Services); err != nil {

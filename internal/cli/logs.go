@@ -134,10 +134,13 @@ func (a *app) liveLogs(ctx context.Context, t *target, q api.LogQuery) (source l
 	if q.Follow {
 		services = append(services, serviceNames(present)...)
 	}
-	if !q.Follow {
-		return t.Logs, services, nil
+	switch {
+	case q.Follow:
+		return a.followLive(t, live), services, nil
+	case logfile.CheckNames(live.Name, services, q.Services) != nil:
+		return t.Logs, services, nil // it knows of what has no log yet
 	}
-	return a.followLive(t, live), services, nil
+	return logFiles(live, false), services, nil // as its monitor would, which then has to tell each line
 }
 
 // presentServices are an image's services; none when it does not say at once,

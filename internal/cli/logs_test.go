@@ -3,10 +3,12 @@ package cli
 import (
 	"bufio"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/creack/pty"
 
@@ -21,6 +23,19 @@ func (p *place) writeLog(live api.Live, service string, entries ...string) {
 	}
 	if err := os.WriteFile(live.Logs()+"/"+service+".log", []byte(strings.Join(entries, "\n")+"\n"), 0o600); err != nil {
 		p.t.Fatal(err)
+	}
+}
+
+// writeLines writes lines of the first instances of services.
+func (p *place) writeLines(live api.Live, lines ...api.LogLine) {
+	p.t.Helper()
+	entries := map[string][]string{}
+	for _, l := range lines {
+		end := map[bool]string{true: "P", false: "F"}[l.Partial]
+		entries[l.Service] = append(entries[l.Service], fmt.Sprint(l.Time.UTC().Format(time.RFC3339Nano), " ", l.Stream, " ", end, " ", l.Text))
+	}
+	for service, list := range entries {
+		p.writeLog(live, service, list...)
 	}
 }
 
@@ -94,7 +109,7 @@ func TestLogsThatCannotBeWritten(t *testing.T) {
 	}
 	defer full.Close()
 	p := newPlace(t)
-	p.serve("shop", with(shop("shop"), "GET /v1/logs", answer(logLines()...)))
+	p.writeLines(p.serve("shop", with(shop("shop"), "GET /v1/logs", answer(logLines()...))), logLines()...)
 	for _, args := range [][]string{{"logs", "-f"}, {"logs"}} {
 		var stderr strings.Builder
 		status := Main(t.Context(), Invocation{Args: args, Stdout: full, Stderr: &stderr, Env: func(name string) string { return p.env[name] }})
