@@ -44,7 +44,7 @@ func readLogs(ctx context.Context, live api.Live, q api.LogQuery, follow bool, e
 	if err != nil {
 		return err
 	}
-	files.Follow = follow
+	files.Follow, files.Poll = follow, true // who follows them is inside, and frozen with the image
 	return logfile.Read(ctx, files, func(l logfile.Line) error {
 		line := l.Wire()
 		if q.Marks {

@@ -44,6 +44,9 @@ type Query struct {
 	// or until Ended is closed and all that was written by then has been given.
 	Follow bool
 	Ended  <-chan struct{}
+	// Poll has the logs looked at again and again while nothing comes, and not
+	// watched. It is for who is frozen together with the image: a watch may not be.
+	Poll bool
 	// Idle is called whenever Read is about to wait for more; nil: nothing is.
 	Idle func() error
 }

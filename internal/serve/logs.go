@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"os"
 	"slices"
 	"time"
 
@@ -45,6 +46,7 @@ func Logs(f LogFolder) http.Handler {
 			return
 		}
 		q.Ended = f.Ended
+		q.Poll = os.Getenv(api.EnvSocket) != "" // who serves inside an image is frozen with it
 		if err := sendLogs(w, r, q, asked.Marks); err != nil {
 			f.OnError(err)
 		}
