@@ -47,7 +47,7 @@ type Image struct {
 	FromRef    string    `json:"from_ref,omitempty"` // the name it was asked for by
 	Manifest   string    `json:"manifest"`           // path of the manifest
 	Services   int       `json:"services"`           // how many are to run: disabled ones count once started, stopped ones do not
-	Ready      int       `json:"ready"`              // how many of them are ready
+	Ready      int       `json:"ready"`              // how many of them are ready, or are done: ended with exit status 0, and not to be started again
 	Error      string    `json:"error,omitempty"`    // what failed at the last start-up
 }
 

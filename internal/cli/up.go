@@ -182,7 +182,8 @@ func (a *app) unready(ctx context.Context, image string) string {
 	var list []string
 	for _, s := range a.servicesNow(ctx, image) {
 		how := serviceState(s)
-		if s.Ready || how == "disabled" {
+		done := s.State == "exited" && s.Error == ""
+		if s.Ready || done || how == "disabled" {
 			continue
 		}
 		if s.Exit != "" {

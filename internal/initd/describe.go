@@ -46,7 +46,7 @@ func (in *Init) count(img *api.Image) {
 			continue
 		}
 		img.Services++
-		if s.Ready || in.done(s) {
+		if s.Ready || s.Done() {
 			img.Ready++
 		}
 	}

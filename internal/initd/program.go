@@ -107,9 +107,3 @@ func (in *Init) imageName() string {
 	defer in.mu.Unlock()
 	return in.name
 }
-
-// done says that a service is the program, and has ended as it should: nothing
-// is amiss with it.
-func (in *Init) done(s supervise.Status) bool {
-	return s.Name == in.program() && s.State == supervise.Exited && s.Err == nil
-}

@@ -69,7 +69,7 @@ func (ms *metrics) ofImage(img api.Image) {
 	ms.sample(seconds(img.Started))
 	ms.add("seance_image_services", gauge, "How many services are to run.")
 	ms.sample(float64(img.Services))
-	ms.add("seance_image_services_ready", gauge, "How many of them are ready.")
+	ms.add("seance_image_services_ready", gauge, "How many of them are ready, or are done.")
 	ms.sample(float64(img.Ready))
 }
 

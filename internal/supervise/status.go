@@ -39,6 +39,10 @@ type Status struct {
 	Said string
 }
 
+// Done says that a service has ended as it should, and is not to be started
+// again: nothing is amiss with it, though nobody can connect to it.
+func (st Status) Done() bool { return st.State == Exited && st.Err == nil }
+
 // Status tells how all services are, then all hooks, in the order of the
 // manifest. Hooks that were added later come last.
 func (sup *Supervisor) Status() []Status {
