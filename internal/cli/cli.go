@@ -122,7 +122,7 @@ func (a *app) globalFlags(root *cobra.Command) {
 	f := root.PersistentFlags()
 	f.BoolVar(&a.json, "json", false, "print JSON")
 	f.BoolVarP(&a.quiet, "quiet", "q", false, "print nothing but results and errors")
-	f.StringVarP(&a.image, "image", "i", "", "the live image, by `NAME` (default $SEANCE_IMAGE, else that of the manifest here, else the only one)")
+	f.StringVarP(&a.image, "image", "i", "", "the live image, by `NAME` (default $SEANCE_IMAGE, else that of the manifest here; without a manifest, the only one)")
 	f.StringVar(&a.home, "home", "", "the `FOLDER` that holds everything seance keeps (default $SEANCE_HOME)")
 }
 

@@ -86,7 +86,7 @@ func TestWhichImage(t *testing.T) {
 
 	p.serve("shop", services("shop"))
 	about("shop")
-	p.run("ps", "-i", "nope").want(t, exitNotFound, "", "seance: no such live image: nope; live: shop\n")
+	p.run("ps", "-i", "nope").want(t, exitNotFound, "", "seance: no such live image: nope; live are: shop\n")
 
 	p.serve("trial", services("trial"))
 	p.run("ps").want(t, exitNotFound, "", "seance: several images are live, say which with --image: shop, trial\n")
@@ -272,8 +272,9 @@ func TestSnapshot(t *testing.T) {
 			printed{exitOK, "saved shop:latest  sha256:1a2b3c4d5e6f  9.1 MiB\n", ""}},
 		"saved and quit": {[]string{"snapshot", "--quit", "shop:x"}, api.SnapshotRequest{Save: true, Quit: true, Ref: "shop:x"}, quit,
 			printed{exitOK, "saved shop:latest  sha256:1a2b3c4d5e6f  9.1 MiB; shop has quit\n", ""}},
-		"quiet": {[]string{"snapshot", "-q"}, api.SnapshotRequest{Save: true}, saved(), printed{exitOK, "", ""}},
-		"quit":  {[]string{"quit"}, api.SnapshotRequest{Quit: true}, api.SnapshotResult{Outcome: api.Quit}, printed{exitOK, "", ""}},
+		"quiet":        {[]string{"snapshot", "-q"}, api.SnapshotRequest{Save: true}, saved(), printed{exitOK, "", ""}},
+		"quit":         {[]string{"quit"}, api.SnapshotRequest{Quit: true}, api.SnapshotResult{Outcome: api.Quit}, printed{exitOK, "shop has quit\n", ""}},
+		"quit quietly": {[]string{"quit", "-q"}, api.SnapshotRequest{Quit: true}, api.SnapshotResult{Outcome: api.Quit}, printed{exitOK, "", ""}},
 		"failed": {[]string{"snapshot"}, api.SnapshotRequest{Save: true}, failed,
 			printed{exitFailed, "", "seance: cannot save image \"shop\": the disk is full; it goes on\n"}},
 		"a handler failed": {[]string{"snapshot", "-q"}, api.SnapshotRequest{Save: true}, partly,

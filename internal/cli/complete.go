@@ -79,13 +79,19 @@ func (a *app) clientHere() *api.Client {
 	if err != nil {
 		return nil
 	}
-	for _, name := range []string{a.imageFlag(), nameHere()} {
-		if live := home.Live(name); name != "" && live.Recorded() {
-			return api.NewClient(live.Socket())
+	name := a.imageFlag()
+	if name == "" {
+		m, err := manifestHere()
+		all, _ := home.LiveImages()
+		switch {
+		case m != nil:
+			name = m.Name
+		case err == nil && len(all) == 1:
+			name = all[0].Name
 		}
 	}
-	if all, err := home.LiveImages(); err == nil && len(all) == 1 && a.imageFlag() == "" {
-		return api.NewClient(all[0].Socket())
+	if live := home.Live(name); name != "" && live.Recorded() {
+		return api.NewClient(live.Socket())
 	}
 	return nil
 }

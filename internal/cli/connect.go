@@ -84,19 +84,19 @@ func (a *app) attachNamed(ctx context.Context, home api.Home, name string) (*tar
 	return a.attach(ctx, live)
 }
 
-// attachDefault speaks to the image of the manifest in the current folder, or
-// else to the only one there is.
+// attachDefault speaks to the image of the manifest in the current folder, be it
+// live or not. Only where there is no manifest the only live one is meant.
 func (a *app) attachDefault(ctx context.Context, home api.Home) (*target, error) {
-	if m := manifestHere(); m != nil && home.Live(m.Name).Recorded() {
-		t, err := a.attachOurs(ctx, home, m)
-		if !isNotAlive(err) {
-			return t, err
-		}
-		a.warn("%v", err)
+	m, err := manifestHere()
+	if m != nil {
+		return a.attachOurs(ctx, home, m)
 	}
-	all, err := a.liveImages(ctx, home)
-	if err != nil {
-		return nil, err
+	all, liveErr := a.liveImages(ctx, home)
+	switch {
+	case liveErr != nil:
+		return nil, liveErr
+	case err != nil:
+		return startedHere(all)
 	}
 	switch len(all) {
 	case 0:
@@ -107,9 +107,28 @@ func (a *app) attachDefault(ctx context.Context, home api.Home) (*target, error)
 	return nil, severalError{names(all)}
 }
 
+// startedHere is the one of the live images that was started from the manifest in
+// the current folder, which does not say any more which one it means.
+func startedHere(all []found) (*target, error) {
+	var ours []*target
+	for _, f := range all {
+		if f.err == nil && isManifestHere(f.target.image.Manifest) {
+			ours = append(ours, f.target)
+		}
+	}
+	if len(ours) == 1 {
+		return ours[0], nil
+	}
+	return nil, usageError{fmt.Errorf("cannot tell which image is meant: the manifest here cannot be read, see: seance check%s", nameOne(all))}
+}
+
 // attachOurs speaks to the live image of a manifest, by the name in that.
 func (a *app) attachOurs(ctx context.Context, home api.Home, m *manifest.Manifest) (*target, error) {
-	t, err := a.attachNamed(ctx, home, m.Name)
+	live := home.Live(m.Name)
+	if !live.Recorded() {
+		return nil, a.oursNotLive(ctx, home, m)
+	}
+	t, err := a.attach(ctx, live)
 	if err == nil {
 		err = t.checkOurs(m)
 	}
@@ -117,6 +136,25 @@ func (a *app) attachOurs(ctx context.Context, home api.Home, m *manifest.Manifes
 		return nil, err
 	}
 	return t, nil
+}
+
+// oursNotLive says that the image of a manifest is not live: another one is not
+// taken in its place.
+func (a *app) oursNotLive(ctx context.Context, home api.Home, m *manifest.Manifest) error {
+	err := fmt.Errorf("%w: %s, which %s names", errNoLiveImage, m.Name, m.Path)
+	all, _ := a.liveImages(ctx, home)
+	if len(all) == 0 {
+		return fmt.Errorf("%w; start it with: seance up", err)
+	}
+	return fmt.Errorf("%w%s", err, nameOne(all))
+}
+
+// nameOne is the end of a message to who has to choose among the live images.
+func nameOne(all []found) string {
+	if len(all) == 0 {
+		return ""
+	}
+	return "; live are: " + names(all) + "; name one with -i"
 }
 
 // severalError says that it is not clear which live image is meant.
@@ -134,7 +172,7 @@ func (a *app) otherLive(ctx context.Context, home api.Home) string {
 	if err != nil || len(all) == 0 {
 		return ""
 	}
-	return "; live: " + names(all)
+	return "; live are: " + names(all)
 }
 
 func names(all []found) string {

@@ -3,8 +3,10 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/seancehq/seance/image"
 	"github.com/seancehq/seance/manifest"
@@ -27,18 +29,31 @@ func checkLiveName(name string) error {
 // nameHere is the image's name in the manifest of the current folder; "" when
 // there is none, or none that can be read.
 func nameHere() string {
-	if m := manifestHere(); m != nil {
+	if m, _ := manifestHere(); m != nil {
 		return m.Name
 	}
 	return ""
 }
 
-func manifestHere() *manifest.Manifest {
+// manifestHere is the manifest of the current folder. Where there is none there is
+// no error either; that of one which cannot be read does not say what is wrong.
+func manifestHere() (*manifest.Manifest, error) {
 	m, err := manifest.Read(".")
-	if err != nil {
-		return nil
+	if errors.Is(err, fs.ErrNotExist) && !isManifestError(err) {
+		return nil, nil
 	}
-	return m
+	return m, err
+}
+
+// isManifestHere says whether a path is that of the manifest in the current folder,
+// by one of the names that it may have.
+func isManifestHere(path string) bool {
+	if !slices.Contains([]string{"seance.yaml", "seance.yml", "Procfile"}, filepath.Base(path)) {
+		return false
+	}
+	from, err := os.Stat(filepath.Dir(path))
+	here, err2 := os.Stat(".")
+	return err == nil && err2 == nil && os.SameFile(from, here)
 }
 
 // elsewhereError says that the live image of a manifest's name is that of a manifest

@@ -64,3 +64,57 @@ func TestAnImageOfAnotherFolder(t *testing.T) {
 		}
 	}
 }
+
+// What the manifest here names is meant, also when it is not live: nothing is done to
+// another image in its place.
+func TestAnImageThatIsNotLive(t *testing.T) {
+	p := newPlace(t)
+	here, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var from string
+	asked := false
+	bad := with(shop("bad"), "GET /v1/services", answer([]api.Service{{Name: "web", State: "ready"}}))
+	bad["GET /v1/image"] = func(w http.ResponseWriter, _ *http.Request) {
+		img := shop("bad")
+		img.Manifest = from
+		_ = json.NewEncoder(w).Encode(img)
+	}
+	bad["POST /"] = func(http.ResponseWriter, *http.Request) { asked = true }
+	live := p.serve("bad", bad)
+	p.writeLog(live, "web", "2026-01-02T03:04:05.000000001Z stdout F not yours")
+	commands := [][]string{
+		{"ps"}, {"logs"}, {"list"}, {"tree"}, {"events"}, {"wait", "web"}, {"stop", "web"}, {"restart", "web"}, {"reload"},
+		{"reload", "-f", here}, {"snapshot", "--quit"}, {"quit"}, {"metrics"}, {"handler", "rm", "x"},
+	}
+	refused := func(status int, why string) {
+		t.Helper()
+		for _, args := range commands {
+			p.run(args...).want(t, status, "", "seance: "+why+"; live are: bad; name one with -i\n")
+		}
+		if asked {
+			t.Error("the other image was asked to do something")
+		}
+	}
+
+	p.writeManifest("name: proc\nservices: {web: {command: [sleep, \"1\"]}}\n")
+	from = filepath.Join(here, "seance.yaml")
+	refused(exitNotFound, "no such live image: proc, which "+from+" names")
+	if got := p.run("ps", "-i", "bad"); got.status != exitOK || got.stderr != "" {
+		t.Errorf("with the name of the other: %+v", got)
+	}
+	p.writeLog(p.home.Live("proc"), "web", "2026-01-02T03:04:05.000000001Z stdout F yours")
+	p.run("logs").want(t, exitOK, "web | yours\n", "")
+
+	// A manifest that cannot be read does not say which one it means.
+	commands = [][]string{{"ps"}, {"logs"}, {"quit"}}
+	p.writeManifest("name: bad\nservices: {web: {command: [\"${NOT_SET?}\"]}}\n")
+	if got := p.run("ps"); got.status != exitOK || got.stderr != "" {
+		t.Errorf("the one that was started from it: %+v", got)
+	}
+	from = filepath.Join(here, "other.yaml")
+	refused(exitUsage, "cannot tell which image is meant: the manifest here cannot be read, see: seance check")
+	from = ""
+	refused(exitUsage, "cannot tell which image is meant: the manifest here cannot be read, see: seance check")
+}

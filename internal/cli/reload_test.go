@@ -128,7 +128,7 @@ func TestReloadOfAnotherName(t *testing.T) {
 			routes := with(shop("shop"), "POST /v1/reload", reloads(&asked, api.ReloadResult{Unchanged: 1}))
 			routes["GET /v1/manifest"] = answer(api.Source{Manifest: []byte("name: " + was + "\n" + text), ManifestPath: path})
 			p.serve("shop", routes)
-			p.run("reload").want(t, exitOK, nothing, remark)
+			p.run("reload", "-i", "shop").want(t, exitOK, nothing, remark)
 			p.run("reload", "--dry-run", "-f", path, "-i", "shop").want(t, exitOK, nothing, remark)
 		})
 	}

@@ -141,9 +141,11 @@ func (a *app) printSnapshot(t *target, r *api.SnapshotResult) (err error) {
 		_, err = fmt.Fprintln(a.stdout, r.Outcome)
 	case r.Saved != nil && !a.quiet:
 		_, err = fmt.Fprintln(a.stdout, savedLine(t.image.Name, r))
+	case r.Outcome == api.Quit && !a.quiet:
+		_, err = fmt.Fprintf(a.stdout, "%s has quit\n", t.image.Name)
 	}
 	if len(r.Survivors) > 0 && !a.json {
-		a.warn("%s has quit; of its detached services there live on: %s", t.image.Name, strings.Join(r.Survivors, ", "))
+		a.warn("of the detached services of %s there live on: %s", t.image.Name, strings.Join(r.Survivors, ", "))
 	}
 	return err
 }
