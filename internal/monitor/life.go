@@ -26,7 +26,7 @@ const exitLimit = 10 * time.Second
 func (m *Monitor) heard(e api.Event) {
 	switch {
 	case m.beginsSave(e):
-		m.warn(m.standby.start(m.live.Name))
+		m.standby.begin(m.live.Name, m.warn)
 	case e.Type == api.EventResult:
 		m.expectSave(false)
 		m.setState(api.StateRunning)
@@ -98,7 +98,7 @@ func (m *Monitor) after(ctx context.Context, said *link.Farewell) *link.Farewell
 		m.setState(api.StateRunning)
 		return nil
 	case said.Save:
-		m.warn(m.standby.start(m.live.Name)) // if it did not begin as one
+		m.standby.begin(m.live.Name, m.warn) // if it did not begin as one
 		m.setState(api.StateSaving)
 		greeting, ended := m.save(ctx, *said)
 		if ended {

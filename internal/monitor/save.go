@@ -165,6 +165,7 @@ func (s *save) freeze(ctx context.Context, lock bool) error {
 	}
 	d.Started = func(id pidfd.ID) error { return s.noteCRIU(id, dir) }
 	d.Frozen = func() error { return s.frozen(ctx, dir) }
+	s.m.standby.await() // nor is it to inherit what CRIU is given
 	s.still, err = d.Run(s.m.criu)
 	if s.killed { // and CRIU has lost the processes it held, which means nothing
 		return nil

@@ -22,8 +22,9 @@ const Command = "_monitor"
 // still. It is this program once more, and becomes the image's monitor as that
 // becomes one which the next command starts.
 type standby struct {
-	mu  sync.Mutex
-	pid int // 0: there is none
+	mu      sync.Mutex
+	started chan struct{} // closed when there is one, or cannot be; nil: none was begun
+	pid     int           // set by then; 0: there is none
 }
 
 // watched is the monitor whose death a standby waits for, and its image.
@@ -32,22 +33,35 @@ type watched struct {
 	Monitor pidfd.ID `json:"monitor"`
 }
 
-// start starts one, unless there is one. Whatever happens to the caller from here
-// on, somebody is there.
-func (s *standby) start(image string) error {
+// begin starts one, unless that was begun already. The save goes on meanwhile.
+func (s *standby) begin(image string, warn func(error)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.pid != 0 {
-		return nil
+	if s.started != nil {
+		return
 	}
-	self, err := pidfd.Identify(os.Getpid())
-	if err == nil {
-		s.pid, err = watched{image, self}.start()
+	started := make(chan struct{})
+	s.started = started
+	go func() { // end waits for it
+		defer close(started)
+		self, err := pidfd.Identify(os.Getpid())
+		if err == nil {
+			s.pid, err = watched{image, self}.start()
+		}
+		if err != nil {
+			warn(fmt.Errorf("nobody takes image %q over if its monitor is killed before its snapshot is done: %w", image, err))
+		}
+	}()
+}
+
+// await waits until one that was begun is there: whatever happens to the caller from
+// then on, somebody is.
+func (s *standby) await() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.started != nil {
+		<-s.started
 	}
-	if err != nil {
-		return fmt.Errorf("nobody takes image %q over if its monitor is killed before its snapshot is done: %w", image, err)
-	}
-	return nil
 }
 
 // start starts a standby, with nothing open but the log of monitors, and stops it
@@ -79,12 +93,15 @@ func (w watched) start() (pid int, err error) {
 func (s *standby) end() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.pid == 0 {
+	if s.started == nil {
 		return
 	}
-	_ = syscall.Kill(s.pid, syscall.SIGKILL) // or somebody else has: it is ours to wait for
-	reap(s.pid)
-	s.pid = 0
+	<-s.started
+	if s.pid != 0 {
+		_ = syscall.Kill(s.pid, syscall.SIGKILL) // or somebody else has: it is ours to wait for
+		reap(s.pid)
+	}
+	s.started, s.pid = nil, 0
 }
 
 // beginsSave says whether an event shows that a save begins: the first thing in
