@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 )
 
 // What [Supervisor.Await] waits for.
@@ -25,7 +26,8 @@ func (e neverError) Error() string   { return e.why + ": " + e.err.Error() }
 func (e neverError) Unwrap() []error { return []error{ErrNever, e.err} }
 
 // Await waits until a service, or all replicas of one, are ready or stopped, and
-// gives their status. One that has failed, or has ended and is not to be started
+// gives their status. A program without a readiness probe is ready once it has run
+// for a moment. One that has failed, or has ended and is not to be started
 // again, is an error when it was to get ready: it wraps [ErrNever], and what the
 // service failed with. The error for a name that nobody has wraps [ErrNotFound].
 func (sup *Supervisor) Await(ctx context.Context, name, what string) ([]Status, error) {
@@ -52,11 +54,16 @@ func (s *service) await(ctx context.Context, what string) (Status, error) {
 		changed := s.nextChange()
 		st := s.status()
 		there, err := st.reached(what)
+		var proven <-chan time.Time
+		if young := s.youth(); there && what == AwaitReady && young > 0 {
+			there, proven = false, time.After(young)
+		}
 		if there || err != nil {
 			return st, err
 		}
 		select {
 		case <-changed:
+		case <-proven:
 		case <-ctx.Done():
 			return st, ctx.Err()
 		case <-s.sup.ctx.Done():

@@ -36,8 +36,8 @@ type Change struct {
 // Change starts, stops or restarts services: those of the names given, of which
 // that of a service with replicas stands for all of them. They are started in
 // the order of the start-up list, after those that they need, and stopped in the
-// reverse. With wait it returns when all are ready, or stopped. Else it returns
-// at once, and tells of those that change the state they come to next. It goes on
+// reverse. With wait it returns when all are ready, or stopped; what ends right
+// after its start with a failure has not been started. Else it returns at once, and tells of those that change the state they come to next. It goes on
 // when ctx ends, which ends only the wait.
 //
 // In the time in which a snapshot holds a service it is changed after that; when
@@ -46,6 +46,18 @@ type Change struct {
 // The error is of the request as a whole; it wraps [ErrNotFound] or [ErrAction],
 // or is ctx's.
 func (sup *Supervisor) Change(ctx context.Context, action string, names []string, wait bool) ([]Change, error) {
+	c, err := sup.change(ctx, action, names, wait)
+	if c == nil {
+		return nil, err
+	}
+	if wait && err == nil {
+		err = c.prove(ctx)
+	}
+	return c.result(), err
+}
+
+// change is Change without that last look at what was started.
+func (sup *Supervisor) change(ctx context.Context, action string, names []string, wait bool) (*changing, error) {
 	if action != ActionStart && action != ActionStop && action != ActionRestart {
 		return nil, fmt.Errorf("cannot %q services: %w: there are %s, %s and %s", action, ErrAction, ActionStart, ActionStop, ActionRestart)
 	}
@@ -60,13 +72,13 @@ func (sup *Supervisor) Change(ctx context.Context, action string, names []string
 		return nil, ErrClosed
 	}
 	if !wait {
-		return c.result(), nil
+		return c, nil
 	}
 	select {
 	case <-finished:
-		return c.result(), nil
+		return c, nil
 	case <-ctx.Done():
-		return c.result(), ctx.Err()
+		return c, ctx.Err()
 	}
 }
 
@@ -149,10 +161,14 @@ type changing struct {
 	mu      sync.Mutex // guards all below
 	changes map[*service]*Change
 	done    map[*service]bool
+	started map[*service]*instance
 }
 
 func newChanging(sup *Supervisor, action string, meant map[string]bool) *changing {
-	c := &changing{action: action, meant: meant, changes: map[*service]*Change{}, done: map[*service]bool{}}
+	c := &changing{
+		action: action, meant: meant,
+		changes: map[*service]*Change{}, done: map[*service]bool{}, started: map[*service]*instance{},
+	}
 	all := sup.ordered()
 	wanted := meant
 	if action != ActionStop {
@@ -274,13 +290,23 @@ func (c *changing) restart(ctx context.Context) {
 	}
 }
 
+func (c *changing) fail(s *service, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.changes[s].Err = failure(c.action, "service", s.spec().Name, err)
+}
+
 // end takes note that the service is done with.
 func (c *changing) end(s *service, err error) {
+	if err != nil {
+		c.fail(s, err)
+	}
+	in := s.instance()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.done[s] = true
-	if err != nil {
-		c.changes[s].Err = failure(c.action, "service", s.spec().Name, err)
+	if err == nil && c.action != ActionStop && c.changes[s].Changed {
+		c.started[s] = in
 	}
 	if c.action != ActionStop {
 		s.went()
@@ -337,9 +363,12 @@ func (sup *Supervisor) Restart(ctx context.Context, name string) error {
 }
 
 func (sup *Supervisor) changeOne(ctx context.Context, action, name string) error {
-	changes, err := sup.Change(ctx, action, []string{name}, true)
-	for _, c := range changes {
-		err = errors.Join(err, c.Err)
+	c, err := sup.change(ctx, action, []string{name}, true)
+	if c == nil {
+		return err
+	}
+	for _, one := range c.result() {
+		err = errors.Join(err, one.Err)
 	}
 	return err
 }

@@ -278,11 +278,14 @@ func TestCounters(t *testing.T) {
 	s := service("flaky", "exit 3")
 	s.Restart.Delay, s.Restart.MaxDelay = time.Millisecond, time.Millisecond
 	g := newRig(t, services(s, sleeper("calm")))
-	g.change(supervise.ActionStart, "calm", "flaky")
+	g.start("calm")
+	g.start("flaky")
 	eventually(t, "it has ended often", func() bool { return g.Counters()[0].Failures >= 3 })
 	const restarts = 30 // what was stopped is often dealt with when the next one runs
 	for range restarts {
-		g.change(supervise.ActionRestart, "calm")
+		if err := g.Restart(limit(t), "calm"); err != nil {
+			t.Error(err)
+		}
 	}
 	if c := g.Counters()[1]; c != (supervise.Counters{Name: "calm", Starts: restarts + 1, Restarts: restarts}) {
 		t.Errorf("%+v", c)

@@ -1,5 +1,7 @@
 package supervise
 
+import "time"
+
 // Unmark has no program marked from now on, as where a hard limit forbids it.
 func (sup *Supervisor) Unmark() {
 	sup.tracker.marks = false
@@ -36,3 +38,6 @@ func (sup *Supervisor) Deaf(name string, f func()) {
 	defer nt.mu.Unlock()
 	f()
 }
+
+// Moment has programs without a readiness probe count as started after so long.
+func (sup *Supervisor) Moment(d time.Duration) { sup.moment = d }

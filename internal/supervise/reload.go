@@ -134,8 +134,16 @@ type reloading struct {
 	from     roster
 	kept     map[string]bool // services that were to end and did not
 
-	mu   sync.Mutex // guards all below; held while progress is told
-	plan *Reload
+	mu      sync.Mutex // guards all below; held while progress is told
+	plan    *Reload
+	started []started
+}
+
+// started is what a step of a reload has started.
+type started struct {
+	entry   entry
+	service *service
+	in      *instance
 }
 
 // begin makes this the one reload under way, at a moment when no snapshot is.
@@ -165,6 +173,7 @@ func (r *reloading) run(ctx context.Context) error {
 	}
 	r.update()
 	walk(r.steps(rosterOf(r.to), session.Startup, r.start), false)
+	r.prove(ctx)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.plan.Done = true
@@ -258,6 +267,10 @@ func (r *reloading) start(e entry) func(context.Context) error {
 		if err := s.startAnew(ctx); err != nil {
 			return failure("start", "service", e.name(), err)
 		}
+		in := s.instance()
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.started = append(r.started, started{e, s, in})
 		return nil
 	}
 }

@@ -47,23 +47,80 @@ func (s *service) youth() time.Duration {
 	if s.state != Running || s.launched == nil || s.launched.Ready != nil {
 		return 0
 	}
-	return max(0, moment-time.Since(s.inst.started))
+	return max(0, s.sup.moment-time.Since(s.inst.started))
 }
 
 // endedSoon is how such a program has ended, nil if it has not.
 func (s *service) endedSoon() error {
 	s.mu.Lock()
-	in, why := s.inst, s.lastErr
+	in := s.inst
 	ended := s.launched != nil && s.launched.Ready == nil && (s.state == Backoff || s.state == Exited || s.state == Failed)
-	if !ended || why == nil || in == nil {
-		s.mu.Unlock()
-		return nil
-	}
 	s.mu.Unlock()
-	exit, ok := in.proc.Exit()
-	if !ok || exit.Time.Sub(in.started) > moment {
+	if !ended || in == nil {
 		return nil
 	}
-	reason := fmt.Sprintf("ended right after its start (%s)", firstLine(why))
-	return &NotReadyError{Reason: reason, Lines: s.lastLines(in), Err: why}
+	return s.endedAtOnce(in)
+}
+
+// prove gives the program of an instance that moment, if it needs it, and says how
+// it has ended by itself in it with a failure.
+func (s *service) prove(ctx context.Context, in *instance) error {
+	s.mu.Lock()
+	needed := in != nil && s.inst == in && s.launched.Ready == nil
+	s.mu.Unlock()
+	if !needed {
+		return nil
+	}
+	lived := time.NewTimer(s.sup.moment - time.Since(in.started))
+	defer lived.Stop()
+	select {
+	case <-in.proc.Done():
+	case <-lived.C:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	return s.endedAtOnce(in)
+}
+
+func (s *service) endedAtOnce(in *instance) error {
+	exit, ended := in.proc.Exit()
+	s.mu.Lock()
+	stopped := in.stopped
+	s.mu.Unlock()
+	if !ended || stopped || exit.Success() || exit.Time.Sub(in.started) > s.sup.moment {
+		return nil
+	}
+	reason := fmt.Sprintf("ended right after its start (%s)", exit)
+	return &NotReadyError{Reason: reason, Lines: s.lastLines(in), Err: exitError(exit)}
+}
+
+// prove waits until programs that were started, and count as ready as soon as they
+// run, have lived for a moment.
+func (c *changing) prove(ctx context.Context) error {
+	for _, s := range c.list {
+		c.mu.Lock()
+		in := c.started[s]
+		c.mu.Unlock()
+		err := s.prove(ctx, in)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			c.fail(s, fmt.Errorf("it %w", err))
+		}
+	}
+	return nil
+}
+
+// prove waits until programs that were started, and count as ready as soon as they
+// run, have lived for a moment. The step of one that has not says so.
+func (r *reloading) prove(ctx context.Context) {
+	r.mu.Lock()
+	all := r.started
+	r.mu.Unlock()
+	for _, one := range all {
+		if err := one.service.prove(ctx, one.in); err != nil {
+			r.note(one.entry, failure("start", "service", one.entry.name(), fmt.Errorf("it %w", err)))
+		}
+	}
 }

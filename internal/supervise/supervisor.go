@@ -88,6 +88,7 @@ type Supervisor struct {
 	dev     string
 	withUs  bool // see Config.EndWithUs
 	turns   turns
+	moment  time.Duration // see moment
 	onEvent func(Event)
 	run     string        // the folder for sockets, or ""
 	sockets atomic.Uint64 // that were made for services to speak up
@@ -124,6 +125,7 @@ func New(c Config) (*Supervisor, error) {
 		dev:      c.Dev,
 		withUs:   c.EndWithUs,
 		turns:    newTurns(),
+		moment:   moment,
 		onEvent:  c.OnEvent,
 		run:      c.Run,
 		otherRun: c.OtherRun,
