@@ -85,3 +85,20 @@ func TestRunReloadsTheServicesItWasAskedFor(t *testing.T) {
 
 // says is how often a run has said something on standard error.
 func says(r *running, text string) int { return strings.Count(r.err.String(), text) }
+
+// What forbids a reload that a signal asks for is said once.
+func TestRunDoesNotReloadWhileItBoots(t *testing.T) {
+	b := newBox(t)
+	path := b.manifest("slow", `services:
+  job: {command: [sleep, "1000"], ready: {command: ["false"], timeout: 10m}}
+`)
+	r := b.run("-f", path)
+	r.says(`^job +\| \[starting`)
+	r.signal(syscall.SIGHUP)
+	b.until("the reload is refused", func() bool { return says(r, "cannot reload") > 0 })
+	if says(r, "seance: cannot reload image \"slow\": it is still booting; try again when it is up\n") != 1 || says(r, "cannot reload") != 1 {
+		t.Errorf("it says:\n%s", r.err.String())
+	}
+	r.signal(syscall.SIGTERM)
+	r.ends(0)
+}

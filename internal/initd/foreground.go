@@ -378,12 +378,13 @@ func (r *foreground) sayFailures(err error) {
 // reload has the image become what the manifest says now.
 func (r *foreground) reload() {
 	m, err := r.Reread()
-	var done any
-	if err == nil {
-		done, err = r.in.reload(context.Background(), api.ReloadRequest{Manifest: m.Source, ManifestPath: m.Path})
-	}
 	if err != nil {
 		r.Say(fmt.Sprintf("cannot reload: %v", err))
+		return
+	}
+	done, err := r.in.reload(context.Background(), api.ReloadRequest{Manifest: m.Source, ManifestPath: m.Path})
+	if err != nil {
+		r.Say(err.Error())
 		return
 	}
 	for _, step := range done.(api.ReloadResult).Steps {

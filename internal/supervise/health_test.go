@@ -93,7 +93,7 @@ func TestProbeHasALimit(t *testing.T) {
 	g := newRig(t, services(s))
 	g.start("db")
 	eventually(t, "it has failed", func() bool { return g.status("db").State == supervise.Failed })
-	want := "it was started again 2 times within 1h0m0s and has ended once more: its probe has failed once in a row (command sleep): no answer"
+	want := "it was started again 2 times within 1h0m0s and has ended once more: its probe has failed once in a row (command sleep): it was still running"
 	if s := g.status("db"); s.Err.Error() != want || s.PID != 0 {
 		t.Errorf("%+v", s)
 	}

@@ -84,9 +84,17 @@ func plain(err error) error {
 		return errno
 	}
 	if timeout := net.Error(nil); errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout() {
-		return errors.New("no answer")
+		return unanswered(nil)
 	}
 	return err
+}
+
+// unanswered is the error of a probe that had not ended when its time was over.
+func unanswered(command []string) error {
+	if len(command) > 0 {
+		return errors.New("it was still running")
+	}
+	return errors.New("no answer")
 }
 
 // probeCommand runs a command as the service runs: the same folder, environment
@@ -107,7 +115,7 @@ func (s *service) probeCommand(ctx context.Context, spec *manifest.Service, args
 	if err != nil {
 		_ = p.SignalGroup(syscall.SIGKILL)
 		<-p.Done()
-		return errors.New("no answer")
+		return unanswered(args)
 	}
 	if !exit.Success() {
 		return errors.New(exit.String())

@@ -6,8 +6,8 @@ import (
 	"github.com/seancehq/seance/internal/linux/reap"
 )
 
-// CanFind says whether a command's program is in a folder of PATH, as a service
-// started by who asks would have it. env is what the manifest sets, dir where it
+// CanFind says whether a command's program is there and may be executed, as a
+// service started by who asks would have it. env is what the manifest sets, dir where it
 // runs.
 func CanFind(command []string, dir string, env map[string]string) error {
 	return reap.Find(reap.Spec{

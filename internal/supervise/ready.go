@@ -162,6 +162,9 @@ func (s *service) awaitProbe(ctx context.Context, spec *manifest.Service, in *in
 		case <-in.proc.Done():
 			return s.endedEarly(in)
 		case <-ctx.Done():
+			if last == nil {
+				last = unanswered(spec.Ready.Command)
+			}
 			return s.late(ctx, spec, in, fmt.Sprintf("%s: %v", name, last))
 		}
 		if err := s.ask(ctx, probe); err == nil {

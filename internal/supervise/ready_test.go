@@ -89,6 +89,12 @@ func TestReadyByLastLineOfAProgramThatExits(t *testing.T) {
 }
 
 func TestNotReady(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	silent := l.Addr().String()
 	tests := []struct {
 		name   string
 		script string
@@ -110,7 +116,9 @@ func TestNotReady(t *testing.T) {
 		{"text of a command fails", "exec sleep 600", manifest.Ready{Command: []string{"/bin/sh", "-c", "exit 3 # is it up?\ntrue"}, Timeout: 200 * time.Millisecond},
 			[]string{"not ready within 200ms: command exit 3 # is it up?…: exit status 3"}},
 		{"command hangs", "exec sleep 600", manifest.Ready{Command: []string{"sleep", "600"}, Timeout: 200 * time.Millisecond},
-			[]string{"not ready within 200ms: command sleep: "}},
+			[]string{"not ready within 200ms: command sleep: it was still running; it wrote nothing"}},
+		{"accepts no request", "exec sleep 600", manifest.Ready{HTTP: "http://" + silent, Timeout: 200 * time.Millisecond},
+			[]string{"not ready within 200ms: http http://" + silent + ": no answer; it wrote nothing"}},
 		{"says something else", "echo down; exec sleep 600", manifest.Ready{Log: "^up", Timeout: 200 * time.Millisecond},
 			[]string{`not ready within 200ms: no line of its output matches "^up"; its last lines:`, "\n  | down"}},
 		{"does not exit", "exec sleep 600", manifest.Ready{Exit: true, Timeout: 200 * time.Millisecond},

@@ -245,7 +245,7 @@ func TestHookFails(t *testing.T) {
 	for id, want := range map[string]string{
 		"fails":  "cannot run hook \"fails\": exit status 7; its last lines:\n  | no such table",
 		"hangs":  "cannot run hook \"hangs\": it took longer than 100ms and was killed; its last lines:\n  | waiting",
-		"absent": "cannot run hook \"absent\": program /no/such/program does not exist",
+		"absent": "cannot run hook \"absent\": program /no/such/program does not exist; make it, or correct the command",
 	} {
 		if errs[id] != want {
 			t.Errorf("%s: %q, want %q", id, errs[id], want)

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // StartError says why a program could not be started.
@@ -29,11 +31,22 @@ var errNoArgs = &StartError{Reason: "no program given", Err: syscall.EINVAL}
 // defaultPath is searched when the environment has no PATH.
 const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-// Find says whether there is a program for Args[0], and why not: what [Reaper.Start]
-// would say of it.
+// Find says whether there is a program for Args[0] that may be executed, and why not:
+// what [Reaper.Start] would say of it.
 func Find(spec Spec) error {
-	_, err := lookPath(spec)
-	return err
+	path, err := lookPath(spec)
+	if err != nil {
+		return err
+	}
+	file := within(spec.Dir, path)
+	err = unix.Faccessat(unix.AT_FDCWD, file, unix.X_OK, unix.AT_EACCESS)
+	if info, statErr := os.Stat(file); statErr == nil && info.IsDir() {
+		err = unix.EACCES // as execve(2) has it
+	}
+	if err == nil {
+		return nil
+	}
+	return explain(spec, path, err)
 }
 
 // lookPath finds the file to execute as execvp(3) does, with the PATH and the
@@ -126,9 +139,9 @@ func explain(spec Spec, path string, err error) error {
 	info, statErr := os.Stat(file)
 	switch {
 	case errors.Is(statErr, fs.ErrNotExist):
-		return failed("program %s does not exist", file)
+		return failed("program %s does not exist; make it, or correct the command", file)
 	case statErr == nil && info.IsDir():
-		return failed("program %s is a folder", file)
+		return failed("program %s is a folder; correct the command", file)
 	case errors.Is(err, syscall.EACCES) && statErr == nil && info.Mode()&0o111 == 0:
 		return failed("program %q is not executable: chmod +x %s", program, file)
 	case errors.Is(err, syscall.ENOENT):
