@@ -59,7 +59,8 @@ var measured = []struct {
 	name, unit string
 	recorded   Reference
 }{
-	{"1 sleep: start", "ms", Reference{"hivemind", 5.2, true}},
+	{warmStart, "ms", Reference{"hivemind", 5.2, true}},
+	{coldStart, "ms", Reference{}},
 	{"1 sleep: PSS", "MiB", Reference{"hivemind, 100 sleeps", 9.3, true}},
 	{"100 sleeps: start", "ms", Reference{"hivemind", 126, true}},
 	{"100 sleeps: CPU until started", "ms", Reference{"hivemind", 210, true}},
@@ -103,6 +104,9 @@ func (b *peerBench) one(s supervisor, f figures) error {
 			return fmt.Errorf("%s sleeps: %w", thousands(n), err)
 		}
 	}
+	if err := b.launches(s, f); err != nil {
+		return fmt.Errorf("launches: %w", err)
+	}
 	if err := b.lines(s, f); err != nil {
 		return fmt.Errorf("lines: %w", err)
 	}
@@ -110,48 +114,6 @@ func (b *peerBench) one(s supervisor, f figures) error {
 		return fmt.Errorf("daemon: %w", err)
 	}
 	return nil
-}
-
-// bare is what the same takes without a supervisor.
-func (b *peerBench) bare(found map[string]figures) error {
-	const name = "nobody"
-	if found[name] == nil {
-		found[name] = figures{}
-	}
-	f := found[name]
-	for _, n := range []int{1, 100, 1000} {
-		took, cpu, err := b.shellLoop(n)
-		if err != nil {
-			return err
-		}
-		f.add(sleepsOf(n)+": start", milliseconds(took))
-		f.add(sleepsOf(n)+": CPU until started", milliseconds(cpu))
-	}
-	began := time.Now()
-	out := filepath.Join(b.dir, "straight")
-	defer os.Remove(out)
-	if err := exec.Command("/bin/sh", "-c", printLines+" >"+out).Run(); err != nil {
-		return err
-	}
-	f.add("1,000,000 lines: until all are logged", milliseconds(time.Since(began)))
-	return nil
-}
-
-// shellLoop has a shell start n sleeps in a pen.
-func (b *peerBench) shellLoop(n int) (took, cpu time.Duration, err error) {
-	loop := fmt.Sprintf("i=0; while [ $i -lt %d ]; do sleep infinity & i=$((i+1)); done; wait", n)
-	began := time.Now()
-	p, err := enclose(b.root, []string{"/bin/sh", "-c", loop}, nil)
-	if err != nil {
-		return 0, 0, err
-	}
-	defer func() { err = errors.Join(err, p.close()) }()
-	if err := p.await("sleep", n, time.Minute); err != nil {
-		return 0, 0, err
-	}
-	took = time.Since(began)
-	cpu, err = p.cpu()
-	return took, cpu, err
 }
 
 // sleeps measures start, memory and stop of n sleeps.
@@ -364,9 +326,11 @@ func (b *peerBench) table(found map[string]figures) []Figure {
 				all = append(all, f)
 			}
 		}
-		f := own
-		f.compare(&m.recorded)
-		all = append(all, f)
+		if m.recorded.Name != "" {
+			f := own
+			f.compare(&m.recorded)
+			all = append(all, f)
+		}
 	}
 	return all
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -26,6 +27,9 @@ type supervisor struct {
 	signal syscall.Signal
 	env    func(dir string) []string
 	logs   func(dir string) string // a pattern, see filepath.Glob
+	// parts are the files that it is made of, but for what everything else is made of
+	// too, such as the C library.
+	parts func() ([]string, error)
 }
 
 func seanceRun(p Programs) supervisor {
@@ -38,6 +42,7 @@ func seanceRun(p Programs) supervisor {
 		signal: syscall.SIGTERM,
 		env:    func(dir string) []string { return []string{"SEANCE_HOME=" + filepath.Join(dir, "home")} },
 		logs:   func(dir string) string { return filepath.Join(dir, "home", "live", "bench", "log", "*.log*") },
+		parts:  partsOf(p.Seance),
 	}
 }
 
@@ -68,6 +73,7 @@ func s6() supervisor {
 		start: func(dir string) []string { return []string{"s6-svscan", "-c", "2000", filepath.Join(dir, "scan")} },
 		stop:  func(dir string) []string { return []string{"s6-svscanctl", "-t", filepath.Join(dir, "scan")} },
 		logs:  func(dir string) string { return filepath.Join(dir, "scan", "s0", "log", "run.kept", "*") },
+		parts: partsOf(onPath("s6-svscan"), onPath("s6-supervise"), "/usr/lib/*/libskarnet.so.*"),
 	}
 }
 
@@ -83,7 +89,17 @@ func runit() supervisor {
 		start:  func(dir string) []string { return []string{"runsvdir", "-P", filepath.Join(dir, "scan")} },
 		signal: syscall.SIGHUP,
 		logs:   func(dir string) string { return filepath.Join(dir, "scan", "s0", "log", "run.kept", "*") },
+		parts:  partsOf(onPath("runsvdir"), onPath("runsv")),
 	}
+}
+
+// onPath is where a program is.
+func onPath(program string) string {
+	path, err := exec.LookPath(program)
+	if err != nil {
+		return program
+	}
+	return path
 }
 
 // prepareFolders writes the folders of s6 and runit: one a service, with a
@@ -138,6 +154,7 @@ func supervisord() supervisor {
 		start:  func(dir string) []string { return []string{"supervisord", "-n", "-c", filepath.Join(dir, "conf")} },
 		signal: syscall.SIGTERM,
 		logs:   func(dir string) string { return filepath.Join(dir, "out.log") },
+		parts:  partsOf(onPath("supervisord"), "/usr/bin/python3", "/usr/lib/python3", "/usr/lib/python3.*"),
 	}
 }
 
@@ -164,8 +181,9 @@ func pm2() supervisor {
 		start: func(dir string) []string {
 			return []string{program, "start", "--silent", filepath.Join(dir, "apps.json")}
 		},
-		stop: func(string) []string { return []string{program, "kill", "--silent"} },
-		env:  func(dir string) []string { return []string{"PM2_HOME=" + filepath.Join(dir, "pm2")} },
-		logs: func(dir string) string { return filepath.Join(dir, "out*.log") },
+		stop:  func(string) []string { return []string{program, "kill", "--silent"} },
+		env:   func(dir string) []string { return []string{"PM2_HOME=" + filepath.Join(dir, "pm2")} },
+		logs:  func(dir string) string { return filepath.Join(dir, "out*.log") },
+		parts: partsOf(onPath("node"), filepath.Join(filepath.Dir(program), "..")),
 	}
 }
