@@ -52,11 +52,11 @@ func startMonitor(home api.Home, live api.Live) (*monitor, error) {
 	programs := program.Folder(home.Programs())
 	key, err := programs.Own()
 	if err != nil {
-		return nil, err
+		return nil, unkept(home, err)
 	}
 	log, err := openMonitorLog(live)
 	if err != nil {
-		return nil, err
+		return nil, unkept(home, err)
 	}
 	defer log.Close()
 	keepFilesFromChildren()
@@ -74,6 +74,11 @@ func startMonitor(home api.Home, live api.Live) (*monitor, error) {
 		return nil, err
 	}
 	return m, cmd.Start()
+}
+
+// unkept says that nothing can be kept in a home.
+func unkept(home api.Home, err error) error {
+	return fmt.Errorf("%w; nothing can be kept in %s: name another folder with --home or %s", err, home.Dir, api.EnvHome)
 }
 
 func openMonitorLog(live api.Live) (*os.File, error) {

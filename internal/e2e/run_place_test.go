@@ -43,7 +43,6 @@ func TestRunWhereNothingCanBeWritten(t *testing.T) {
 func TestRunWithoutAHome(t *testing.T) {
 	testenv.RequireRoot(t)
 	b := newBox(t)
-	const user = 65534
 	tmp := filepath.Join(b.dir, "tmp")
 	manifest := b.manifest("shop", ordered)
 	for _, dir := range []string{b.dir, tmp} {
@@ -54,8 +53,23 @@ func TestRunWithoutAHome(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	nowhere := filepath.Join(b.dir, "nowhere")
+	if err := os.Symlink("not-there", nowhere); err != nil {
+		t.Fatal(err)
+	}
+	for name, env := range map[string][]string{
+		"unset": nil, "where mkdir says ENOENT": {"HOME=/proc"}, "a link to nothing": {"HOME=" + nowhere}, "no folder": {"HOME=/dev/null"},
+	} {
+		t.Run(name, func(t *testing.T) { b.runsInPassing(t, manifest, tmp, env) })
+	}
+}
+
+// runsInPassing has a user run an image where it has nothing but a folder for things
+// that pass.
+func (b *box) runsInPassing(t *testing.T, manifest, tmp string, env []string) {
+	const user = 65534
 	r := &running{b, exec.Command(b.seance, "run", "-f", manifest), &screen{}, &screen{}}
-	r.cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "TMPDIR=" + tmp}
+	r.cmd.Env = append(env, "PATH="+os.Getenv("PATH"), "TMPDIR="+tmp)
 	r.cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: user, Gid: user}}
 	r.cmd.Stdout, r.cmd.Stderr = r.out, r.err
 	if err := r.cmd.Start(); err != nil {

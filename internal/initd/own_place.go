@@ -99,9 +99,10 @@ func errTaken(by api.Live, path string) error {
 		"cannot run image %q: an image of this name is live already%s; choose another with --name, or: seance quit -i %[1]s", by.Name, from)}
 }
 
-// unwritable says whether err is that a folder cannot be written to at all.
+// unwritable says whether err is that a folder cannot be written to at all. A link on
+// its path that leads nowhere is EEXIST, for it is no folder and none can be made there.
 func unwritable(err error) bool {
-	for _, no := range []error{fs.ErrPermission, unix.EROFS, unix.ENOTDIR, unix.ENOENT, unix.ENOSPC, unix.EDQUOT, errForeign, errNoHome} {
+	for _, no := range []error{fs.ErrPermission, unix.EROFS, unix.ENOTDIR, unix.ENOENT, unix.EEXIST, unix.ELOOP, unix.ENOSPC, unix.EDQUOT, errForeign, errNoHome} {
 		if errors.Is(err, no) {
 			return true
 		}

@@ -55,13 +55,13 @@ var ErrLocked = errors.New("another process keeps this image")
 // Lock makes the caller the only keeper of a live image, until it closes the
 // file or ends.
 func Lock(l api.Live) (*os.File, error) {
-	for range 100 {
+	for last := range 100 {
 		f, err := lockFile(l)
 		if err == nil && isStill(f, l.Lock()) {
 			return f, nil
 		}
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return nil, err
+		if err != nil && (!errors.Is(err, fs.ErrNotExist) || last == 99) {
+			return nil, err // where mkdir(2) never can, as in /proc, it says ENOENT too
 		}
 		f.Close() // the folder was removed meanwhile
 	}
