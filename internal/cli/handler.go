@@ -127,7 +127,10 @@ one of the manifest or one that was added. Neither of its commands is run.`,
 			if err != nil {
 				return err
 			}
-			return t.RemoveHandler(cmd.Context(), args[0])
+			if err := t.RemoveHandler(cmd.Context(), args[0]); err != nil {
+				return err
+			}
+			return a.printRemoved(args[0])
 		},
 	}
 }
@@ -144,7 +147,11 @@ func (a *app) categoryAddCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return t.AddCategory(cmd.Context(), api.CategoryRequest{Name: args[0], After: after})
+			req := api.CategoryRequest{Name: args[0], After: after}
+			if err := t.AddCategory(cmd.Context(), req); err != nil || !a.json {
+				return err
+			}
+			return a.printJSON(req)
 		},
 	}
 	cmd.Flags().StringVar(&after, "after", "", "the `CATEGORY` that it follows (default: the last one)")
@@ -161,7 +168,23 @@ func (a *app) categoryRmCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return t.RemoveCategory(cmd.Context(), args[0])
+			if err := t.RemoveCategory(cmd.Context(), args[0]); err != nil {
+				return err
+			}
+			return a.printRemoved(args[0])
 		},
 	}
+}
+
+// removed is what is printed as JSON when something was removed that has a name and
+// no more.
+type removed struct {
+	Removed string `json:"removed"`
+}
+
+func (a *app) printRemoved(name string) error {
+	if !a.json {
+		return nil
+	}
+	return a.printJSON(removed{name})
 }

@@ -147,6 +147,16 @@ func TestUpSaysWhyItIsCold(t *testing.T) {
 	p.run("up", "--name", "cold", "--freezer", "respawn").want(t, exitOK, "cold is up: 3 of 3 services ready (pid 4711)\n", "")
 }
 
+// Only what is saved with its memory has a PID namespace, which nothing survives.
+func TestUpSaysWhatDetachedIsWorth(t *testing.T) {
+	p := newPlace(t)
+	p.writeManifest("name: fine\nservices: {a: {command: [sleep, \"1\"], detached: true}}\n")
+	p.run("up").want(t, exitOK, "fine is up: 3 of 3 services ready (pid 4711)\n",
+		"seance: service \"a\" is detached, but an image that is saved with its memory has a PID namespace: what the service leaves behind ends with the image\n")
+	p.run("up", "--name", "cold").want(t, exitOK, "cold is up: 3 of 3 services ready (pid 4711)\n",
+		"seance: cold will be saved without its memory: there is no criu\n")
+}
+
 func TestUpNameIsLive(t *testing.T) {
 	p := newLaunch(t)
 	p.serve("shop", only(shop("shop")))

@@ -34,7 +34,7 @@ func (a *app) removeLogs(cmd *cobra.Command, services []string) error {
 		a.warn("the log %s stays: the manifest has put it there", file)
 	}
 	if a.quiet || a.json {
-		return nil
+		return a.printRemoved(left.Name)
 	}
 	_, err = fmt.Fprintf(a.stdout, "removed the logs of %s\n", left.Name)
 	return err

@@ -29,7 +29,7 @@ A value that takes effect without a restart, such as a restart policy, is an
   seance reload -i staging -f examples/shop`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.reload(cmd.Context(), files, dryRun) },
 	}
-	fileFlag(cmd, &files, "what the image was started from")
+	fileFlag(cmd, &files, "the files that it was started from, or those of the last reload with -f")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "show the plan and change nothing")
 	return cmd
 }

@@ -61,11 +61,6 @@ func (a *app) up(ctx context.Context, files []string, name, freezer string) erro
 	if err != nil {
 		return err
 	}
-	if freezer != api.FreezerRespawn {
-		for _, w := range manifestWarnings(m) {
-			a.warn("%s", w)
-		}
-	}
 	return a.upManifest(ctx, m, name, freezer)
 }
 
@@ -79,12 +74,13 @@ func (a *app) upManifest(ctx context.Context, m *manifest.Manifest, name, freeze
 		Manifest:     m.Source,
 		ManifestPath: m.Path,
 		Freezer:      freezer,
-	})
+	}, manifestWarnings(m)...)
 }
 
 // startImage has a monitor start an image under a name that is free, and
-// prints what came of it.
-func (a *app) startImage(ctx context.Context, what api.Launch) error {
+// prints what came of it. What is to be warned of is true of one that is saved with
+// its memory.
+func (a *app) startImage(ctx context.Context, what api.Launch, warnings ...string) error {
 	if err := checkLiveName(what.Name); err != nil {
 		return err
 	}
@@ -103,6 +99,11 @@ func (a *app) startImage(ctx context.Context, what api.Launch) error {
 	}
 	if err := a.printStarted(*img, what.Freezer); err != nil {
 		return err
+	}
+	if img.Freezer == api.FreezerCRIU {
+		for _, w := range warnings {
+			a.warn("%s", w)
+		}
 	}
 	if !a.quiet {
 		a.warnOfLogsNow(ctx, img.Name)
