@@ -1,9 +1,12 @@
 package supervise
 
 import (
+	"os"
 	"slices"
+	"strings"
 	"testing"
 
+	"github.com/seancehq/seance/api"
 	"github.com/seancehq/seance/manifest"
 )
 
@@ -36,6 +39,30 @@ func TestMultipathTCPIsOffUnlessAskedFor(t *testing.T) {
 	for _, test := range tests {
 		if got := environment(test.base, nil, test.own); !slices.Contains(got, test.want) {
 			t.Errorf("%v over %v: %q", test.own, test.base, got)
+		}
+	}
+}
+
+// docs/manifest.md tells of every variable that a program finds.
+func TestDocumentedVariables(t *testing.T) {
+	text, err := os.ReadFile("../../docs/manifest.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, part, _ := strings.Cut(string(text), "\n## What a program finds\n")
+	part, _, _ = strings.Cut(part, "\n## ")
+	for _, name := range []string{envService, envInstance, envHook, envBooting, envQuitting, envReplica, envNotify, envWatchdog, api.EnvImage, api.EnvSocket} {
+		if !strings.Contains(part, "\n| `"+name+"` |") {
+			t.Errorf("docs/manifest.md does not tell of %s", name)
+		}
+	}
+	who, err := identify("root", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range append(who.env, withTerm(nil)...) {
+		if name, _, _ := strings.Cut(entry, "="); !strings.Contains(part, "`"+name+"`") {
+			t.Errorf("docs/manifest.md does not tell of %s", name)
 		}
 	}
 }
