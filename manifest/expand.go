@@ -26,6 +26,8 @@ const varReplica = "SEANCE_REPLICA"
 // default can hold expressions itself.
 type expander struct {
 	lookup func(name string) (string, bool)
+	// byItself says that the text is that of no file, and no variable is set.
+	byItself bool
 	// keep is a variable whose expressions stay, and escape has every other
 	// dollar of the result doubled: what comes out can be expanded again.
 	keep   string
@@ -125,17 +127,21 @@ func (x *expander) expression(text string, depth int) (int, *expressionError) {
 
 // unset takes the default, if there is one.
 func (x *expander) unset(text, name, op, word string, depth int) *expressionError {
+	where := "set it in the environment or in .env"
+	if x.byItself {
+		where = "a text by itself has no variables: write its value"
+	}
 	switch {
 	case strings.HasSuffix(op, "-"):
 		return x.add(word, depth+1)
 	case op != "" && word != "":
 		return &expressionError{text, fmt.Sprintf("needs the variable %s: %s", name, word), ""}
 	case op == ":?":
-		return &expressionError{text, fmt.Sprintf("needs the variable %s, which is not set, or empty", name), "set it in the environment or in .env"}
+		return &expressionError{text, fmt.Sprintf("needs the variable %s, which is not set, or empty", name), where}
 	case name == varReplica:
 		return &expressionError{text, fmt.Sprintf("needs the variable %s, which only a service with replicas has", name), "add replicas: to the service"}
 	default:
-		return &expressionError{text, fmt.Sprintf("needs the variable %s, which is not set", name), fmt.Sprintf("set it in the environment or in .env, or write ${%s:-default}", name)}
+		return &expressionError{text, fmt.Sprintf("needs the variable %s, which is not set", name), fmt.Sprintf("%s, or write ${%s:-default}", where, name)}
 	}
 }
 
@@ -192,7 +198,7 @@ func (d *decoder) expand(p place, n *node) (string, bool) {
 		d.became(p, n, escapeDollars(n.text))
 		return n.text, true
 	}
-	x := &expander{lookup: d.variable}
+	x := &expander{lookup: d.variable, byItself: d.lookup == nil}
 	text, wrong := x.expand(n.text)
 	if wrong == nil && !utf8.ValidString(text) {
 		wrong = &expressionError{n.text, "has a variable that is not UTF-8", ""}

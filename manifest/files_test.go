@@ -366,7 +366,19 @@ web: x
 web worker: y
 worker:
 link: x
-`, `/srv/Procfile:2:1: this line is not that of a process; write "name: command"`},
+`, `/srv/Procfile:2:1: this line is not that of a process; write "name: command"
+/srv/Procfile:3:8: "command" of service "worker" is empty
+/srv/Procfile:4:1: service "link" has the name of a part of seance itself`},
+		"a variable that is not set": {`
+-- seance.yaml --
+services: {x: {command: ["${SEANCE_TEST_NONE}"]}}
+`, `/srv/seance.yaml:1:27: "command" of service "x" needs the variable SEANCE_TEST_NONE, which is not set; set it in the environment or in .env, or write ${SEANCE_TEST_NONE:-default}`},
+		"lines of a Procfile": {`
+-- Procfile --
+web
+web worker: y
+`, `/srv/Procfile:1:1: this line is not that of a process; write "name: command"
+/srv/Procfile:2:1: this line is not that of a process; write "name: command"`},
 		"names of a Procfile": {`
 -- Procfile --
 web: x

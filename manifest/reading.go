@@ -22,9 +22,11 @@ type reading struct {
 	names  []string            // files that were asked for, absolute
 	dotEnv map[string]string
 	own    []envVar // of .env, in its order
-	// inEnvFiles counts the mistakes that hide no others: those of environment
-	// files, which give a manifest nothing but more variables.
-	inEnvFiles int
+	// hideNone counts the mistakes that hide no others: those of environment
+	// files, which give a manifest nothing but more variables, and those of lines of a
+	// Procfile that stands alone.
+	hideNone int
+	alone    bool // there is one file, and it is a Procfile
 	// apart is set when the first file's text does not make the manifest by
 	// itself.
 	apart bool
@@ -44,6 +46,7 @@ func (r *reading) manifest(files []string) (*Manifest, error) {
 	r.d = newDecoder(main)
 	r.d.lookup = r.variable
 	r.d.final = map[string]*node{}
+	r.alone = len(files) == 1 && isProcfile(path)
 	if err := r.readDotEnv(files[0], path); err != nil {
 		return nil, err
 	}
@@ -57,7 +60,7 @@ func (r *reading) manifest(files []string) (*Manifest, error) {
 			text = src
 		}
 	}
-	if r.d.found > r.inEnvFiles {
+	if r.d.found > r.hideNone {
 		return nil, r.d.mistakes()
 	}
 	root := r.merged(main)
@@ -144,12 +147,16 @@ func (r *reading) layer(shown, path string, text []byte, chain []string) {
 func (r *reading) tree(s *source, path string) (*node, bool) {
 	if isProcfile(path) {
 		r.apart = true
+		before := r.d.found
 		port, err := procfileBase(r.variable)
 		if err != nil {
 			r.d.add(newPosIn(s, 1, 1), err.Error(), "services of a Procfile get ports from it on")
 		}
-		before := r.d.found
 		root := parseProcfile(s, port, r.d.add)
+		if r.alone && len(root.get("services").pairs) > 0 {
+			r.hideNone += r.d.found - before
+			return root, true
+		}
 		return root, r.d.found == before
 	}
 	root, e := parseTree(s)

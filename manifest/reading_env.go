@@ -99,7 +99,7 @@ func (r *reading) inlineEnvFile(p place, n *node) *node {
 	}
 	r.apart = true
 	before := r.d.found
-	defer func() { r.inEnvFiles += r.d.found - before }()
+	defer func() { r.hideNone += r.d.found - before }()
 	var vars []envVar
 	index := map[string]int{}
 	for _, f := range r.paths(p.key("env_file"), files) {
