@@ -109,6 +109,31 @@ func TestABootThatIsCancelledShutsDownWhatItStarted(t *testing.T) {
 	}
 }
 
+func TestABootThatIsCancelledGivesTimeToUndo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var d diary
+		m := session.New(session.WithConcurrency())
+		ctx, cancel := context.WithTimeoutCause(t.Context(), time.Minute, errCause)
+		defer cancel()
+		register(t, m, d.handler("a"), session.AtPriority(1))
+		register(t, m, d.failing("failed", errDisk, nil), session.AtPriority(2))
+		register(t, m, session.Func("slow", func(ctx context.Context, _ bool) error {
+			<-ctx.Done()
+			time.Sleep(5 * time.Minute)
+			d.add("undone slow")
+			return ctx.Err()
+		}, func(context.Context, bool) error { d.add("shutdown slow"); return nil }),
+			session.WithTimeout(61*time.Second), session.WithUndoTime(10*time.Minute))
+		register(t, m, d.handler("next"), session.AtPriority(101))
+		_, err := m.Boot(ctx)
+		// Under Collect one that has failed is part of the session, as a quit has it.
+		d.check(t, "startup a true", "startup failed true", "undone slow", "shutdown failed true", "shutdown a true")
+		if n := len(m.Leftovers()); n != 0 || !errors.Is(err, errCause) {
+			t.Errorf("%d leftovers, %v", n, err)
+		}
+	})
+}
+
 func TestAHandlerThatDoesNotHeedItsCallerGivingUpIsLeftBehind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := session.New(session.WithDefaultTimeout(time.Hour))

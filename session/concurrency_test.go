@@ -36,22 +36,44 @@ func TestHandlersOfEqualRankRunAtTheSameTimeWhenToldSo(t *testing.T) {
 	d.check(t, "shutdown last true", "shutdown after true", "shutdown before true")
 }
 
-func TestAnAbortWaitsForThoseOfTheRankThatHaveBegun(t *testing.T) {
+// The start of one handler fails while others of its rank are starting: one
+// undoes what it had begun, one is up before it heeds that it was given up.
+func TestAnAbortGivesUpThoseOfTheRankThatHaveBegun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var d diary
-		begun := make(chan struct{})
 		m := session.New(session.WithConcurrency(), session.WithPolicy(session.Abort))
+		register(t, m, d.handler("before"), session.AtPriority(1))
 		register(t, m, session.Func("slow", func(ctx context.Context, _ bool) error {
-			close(begun)
+			<-ctx.Done()
 			time.Sleep(5 * time.Second)
+			d.add("undone slow")
 			return ctx.Err()
-		}, func(context.Context, bool) error { d.add("shutdown slow"); return nil }))
-		register(t, m, session.Func("bad", func(context.Context, bool) error { <-begun; return errDisk }, nil))
+		}, func(context.Context, bool) error { d.add("shutdown slow"); return nil }), session.WithUndoTime(10*time.Second))
+		register(t, m, session.Func("up", func(ctx context.Context, _ bool) error {
+			<-ctx.Done()
+			return nil
+		}, func(context.Context, bool) error { d.add("shutdown up"); return nil }))
+		register(t, m, session.Func("bad", func(context.Context, bool) error { synctest.Wait(); return errDisk }, nil))
 		register(t, m, d.handler("next"), session.AtPriority(101))
 		res, err := m.Boot(t.Context())
-		d.check(t, "shutdown slow")
-		if !errors.Is(err, session.ErrStartup) || len(res.Failed()) != 1 {
+		d.check(t, "startup before true", "undone slow", "shutdown up", "shutdown before true")
+		if !errors.Is(res.Err, session.ErrStartup) || !errors.Is(res.Err, errDisk) || errors.Is(res.Err, context.Canceled) {
 			t.Errorf("boot: %+v, %v", res, err)
+		}
+	})
+}
+
+func TestAnAbortOfAShutdownWaitsForThoseOfTheRankThatHaveBegun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := session.New(session.WithConcurrency(), session.WithPolicy(session.Abort))
+		register(t, m, session.Func("slow", nil, func(ctx context.Context, _ bool) error {
+			time.Sleep(5 * time.Second)
+			return ctx.Err()
+		}))
+		register(t, m, session.Func("bad", nil, func(context.Context, bool) error { synctest.Wait(); return errDisk }))
+		boot(t, m)
+		if res, err := m.Snapshot(t.Context(), false, true); !errors.Is(err, errDisk) || len(res.Failed()) != 1 {
+			t.Errorf("quit: %+v, %v", res, err)
 		}
 	})
 }

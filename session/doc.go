@@ -68,7 +68,9 @@
 // and until it returns its handler is not called again ([ErrStillRunning]).
 //
 // When the caller's context ends, no further handler is called, and those at work have the grace
-// time to return. During Boot, what was started is then shut down again. During a snapshot, until
+// time to return; a Startup has longer where [WithUndoTime] says so, however much is left of its
+// limit. During Boot, what was started is then shut down again, with what had failed before but not what
+// was given up. During a snapshot, until
 // the freezer is done, what was shut down is started again. After that the caller's context is no
 // longer heeded.
 //

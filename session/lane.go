@@ -64,9 +64,9 @@ func (l *lane) begin(i int) *call {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	l.cur, l.curIndex = c, i
-	l.giveUp = c.start.Add(e.limit + w.m.grace)
+	l.giveUp = c.start.Add(e.limit + w.grace(e))
 	if w.ctx.Err() != nil { // the watcher has seen to the other calls already
-		l.giveUp = c.start.Add(w.m.grace)
+		l.giveUp = c.start.Add(w.grace(e))
 	}
 	w.armLocked(l.giveUp)
 	return c
@@ -98,7 +98,10 @@ func (l *lane) noteUnlessLost(r Record) bool {
 	}
 	l.cur = nil
 	state := succeeded
-	if r.Err != nil {
+	switch {
+	case r.Err != nil && w.ctx.Err() != nil:
+		state = givenUp
+	case r.Err != nil:
 		state = failed
 	}
 	w.noteLocked(l.curIndex, state, r)

@@ -27,8 +27,8 @@ type Policy uint8
 const (
 	// Collect goes on with the other handlers and keeps the error with the handler's name.
 	Collect Policy = iota
-	// Abort calls no further handler and undoes what was done: a start-up list shuts down, in
-	// reverse, the handlers it had started; a shut-down list starts again, in start-up order and
+	// Abort calls no further handler and undoes what was done: a start-up list gives up those that
+	// are still starting, and shuts down, in reverse, the handlers it had started; a shut-down list starts again, in start-up order and
 	// not booting, the handlers it had called, the failed one included.
 	Abort
 )
@@ -82,7 +82,8 @@ func WithObserver(f func(Event)) Option {
 
 // WithConcurrency lets handlers of equal category and priority run at the same time, each in a
 // goroutine of its own. The next rank begins when all of one are done. When one fails under
-// [Abort], those that have begun are waited for, with their contexts as they are.
+// [Abort], those that have begun are waited for: in a start-up list with their contexts ended, as if
+// the caller had given up; in a shut-down list with their contexts as they are.
 func WithConcurrency() Option { return func(m *Manager) { m.concurrent = true } }
 
 // WithPolicy sets what becomes of a list in which a handler fails; the default is [Collect].

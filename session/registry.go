@@ -25,7 +25,8 @@ type entry struct {
 	category *Category
 	priority int
 	limit    time.Duration
-	seq      uint64 // order of registration
+	undo     time.Duration // see WithUndoTime
+	seq      uint64        // order of registration
 
 	last [2]Record // by Action; guarded by Manager.mu
 }
@@ -41,6 +42,7 @@ type registration struct {
 	category string
 	priority int
 	limit    time.Duration
+	undo     time.Duration
 	same     bool
 }
 
@@ -58,6 +60,12 @@ func AtPriority(n int) RegisterOption {
 // WithTimeout sets how long each call of the handler may take; 0 means the manager's default.
 func WithTimeout(d time.Duration) RegisterOption {
 	return func(r *registration) { r.limit = d }
+}
+
+// WithUndoTime sets how long a Startup whose context has ended may take to return: it may have to
+// stop in good order what it had begun. It is at least the manager's grace time, see [WithGrace].
+func WithUndoTime(d time.Duration) RegisterOption {
+	return func(r *registration) { r.undo = d }
 }
 
 // AsBefore says that the handler is the one that it replaces, if it replaces one, at another place
@@ -100,7 +108,7 @@ func (m *Manager) Register(h Handler, opts ...RegisterOption) error {
 	m.seq++
 	e := &entry{
 		handler: h, id: id, category: c, priority: r.priority,
-		limit: min(r.limit, maxLimit), seq: m.seq,
+		limit: min(r.limit, maxLimit), undo: min(r.undo, maxLimit), seq: m.seq,
 	}
 	if old := m.entries[id]; old != nil && r.same {
 		e.last = old.last

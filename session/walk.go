@@ -25,6 +25,8 @@ type walk struct {
 	told     bool // booting or quitting
 	rollback bool
 	abort    bool // stop at the first failure
+	// giveUpRest ends ctx, and is nil where a failure does not end the calls at work.
+	giveUpRest context.CancelCauseFunc
 
 	halted atomic.Bool // no further handler is called; set under mu
 
@@ -44,12 +46,17 @@ const (
 	notCalled callState = iota
 	succeeded
 	failed
+	givenUp // it failed after the context had ended
 	refused // not called, for an earlier call of it still runs
 )
 
 // run runs the whole list and returns why it stopped early, or nil.
 func (w *walk) run() error {
 	w.state = make([]callState, len(w.list))
+	if w.abort && w.action == Startup {
+		w.ctx, w.giveUpRest = context.WithCancelCause(w.ctx)
+		defer w.giveUpRest(nil)
+	}
 	w.timer = time.NewTimer(time.Hour)
 	w.timer.Stop()
 	defer w.timer.Stop()
@@ -150,10 +157,17 @@ func (w *walk) haltLocked(why error) {
 func (w *walk) tell(i int, r Record) {
 	w.m.setLast(w.list[i], r)
 	w.progress.step(r.Err != nil)
+	if r.Err != nil && w.giveUpRest != nil {
+		w.giveUpRest(errOther)
+	}
 	if w.observed() {
 		w.emit(HandlerDone, r)
 	}
 }
+
+// errOther is why a call is given up when the list is aborted. Who asks whether it was given up need
+// not know both reasons.
+var errOther = fmt.Errorf("another handler has failed: %w", context.Canceled)
 
 // watch waits until all lanes are done, or left behind.
 func (w *walk) watch() {
@@ -171,19 +185,27 @@ func (w *walk) watch() {
 	}
 }
 
-// giveUp is called when the caller's context has ended: no further handler is called, and those at
-// work, whose contexts have ended with it, have the grace time to return.
+// giveUp is called when the context has ended: no further handler is called, and those at work, whose
+// contexts have ended with it, have the grace time to return, however much is left of their limits.
 func (w *walk) giveUp(cause error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.haltLocked(cause)
-	limit := time.Now().Add(w.m.grace)
+	now := time.Now()
 	for _, l := range w.lanes {
-		if l.cur != nil && limit.Before(l.giveUp) {
-			l.giveUp = limit
-			w.armLocked(limit)
+		if l.cur != nil && !l.lost {
+			l.giveUp = now.Add(w.grace(l.cur.e))
+			w.armLocked(l.giveUp)
 		}
 	}
+}
+
+// grace is how long a call may take to return after its context has ended.
+func (w *walk) grace(e *entry) time.Duration {
+	if w.action == Startup {
+		return max(w.m.grace, e.undo)
+	}
+	return w.m.grace
 }
 
 // leaveOverdue goes on without the calls that are past their limit and grace.
@@ -191,11 +213,12 @@ func (w *walk) leaveOverdue(now time.Time) {
 	for _, l := range w.overdue(now) {
 		c := l.cur // no longer changed: the lane is lost
 		c.end()
-		err := error(&OverrunError{Limit: c.e.limit, LeftRunning: true})
+		err, state := error(&OverrunError{Limit: c.e.limit, LeftRunning: true}), failed
 		if cause := context.Cause(w.ctx); cause != nil && !c.overran(now) {
-			err = fmt.Errorf("not done %v after the caller gave up, and still running: %w", w.m.grace, cause)
+			state = givenUp
+			err = fmt.Errorf("not done %v after it was given up, and still running: %w", w.grace(c.e), cause)
 		}
-		w.note(l.curIndex, failed, w.record(c.e, c.start, now.Sub(c.start), err))
+		w.note(l.curIndex, state, w.record(c.e, c.start, now.Sub(c.start), err))
 		go l.successor().work()
 	}
 }

@@ -47,7 +47,7 @@ func (r *remarks) changed(e supervise.Event) {
 	case supervise.Exited, supervise.Backoff, supervise.Stopped:
 		delete(r.up, e.Name)
 	case supervise.Failed:
-		if !errors.Is(e.Err, context.Canceled) { // else the stop that called it off is said
+		if !errors.Is(e.Err, context.Canceled) && !errors.Is(e.Err, supervise.ErrStopped) { // else the stop that called it off is said
 			delete(r.up, e.Name)
 		}
 	}

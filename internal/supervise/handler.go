@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/seancehq/seance/manifest"
 	"github.com/seancehq/seance/session"
 )
 
@@ -16,6 +17,14 @@ const handlerSlack = killWait + 5*time.Second
 type serviceHandler struct{ s *service }
 
 func (h serviceHandler) ID() string { return h.s.spec().Name }
+
+// undoTime is what a start-up that is given up may take to stop the service, and
+// those that it needs.
+func (h serviceHandler) undoTime() time.Duration {
+	return h.s.longest((*service).needed, func(spec *manifest.Service) time.Duration {
+		return spec.Shutdown.Grace + handlerSlack
+	}, map[*service]time.Duration{})
+}
 
 // timeLimit is for the longer of the two calls.
 func (h serviceHandler) timeLimit() time.Duration {
@@ -115,6 +124,8 @@ func (s *service) verify(ctx context.Context) error {
 type hookHandler struct{ h *hook }
 
 func (h hookHandler) ID() string { return h.h.spec.Name }
+
+func (h hookHandler) undoTime() time.Duration { return hookGrace + handlerSlack }
 
 func (h hookHandler) timeLimit() time.Duration { return h.h.spec.Timeout + hookGrace + handlerSlack }
 

@@ -12,7 +12,8 @@ import (
 	"github.com/seancehq/seance/manifest"
 )
 
-// hookGrace is how long a hook that is over its time has after SIGTERM.
+// hookGrace is how long a hook that is over its time, or is given up, has after
+// SIGTERM.
 const hookGrace = time.Second
 
 // hook runs the commands of one hook of the manifest. What a command starts and
@@ -116,10 +117,11 @@ func (h *hook) wait(ctx context.Context, in *instance) error {
 // tooLong ends a command that is over its time, with all that it started.
 func (h *hook) tooLong(ctx context.Context, in *instance, cause error) error {
 	signals := []syscall.Signal{syscall.SIGTERM, syscall.SIGCONT}
-	_, endErr := h.sup.tracker.end(ctx, h.unit, in.proc, signals, hookGrace, false)
+	// Its grace time is over when it is over, whoever has given it up.
+	_, endErr := h.sup.tracker.end(h.sup.ctx, h.unit, in.proc, signals, hookGrace, false)
 	reason := fmt.Sprintf("it took longer than %v and was killed", h.spec.Timeout)
 	if ctx.Err() != nil {
-		reason = "given up, and it was killed"
+		reason = "given up, and it was ended"
 	}
 	return errors.Join(&NotReadyError{Reason: reason, Lines: lastOutput(h.sup.logs, h.spec.Name, in), Err: cause}, endErr)
 }

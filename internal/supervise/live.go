@@ -104,7 +104,10 @@ func (sup *Supervisor) keep(h *hook) {
 // register puts the hook on the lists of a session manager.
 func (h *hook) register(m *session.Manager, more ...session.RegisterOption) error {
 	k := hookHandler{h}
-	opts := []session.RegisterOption{session.InCategory(h.spec.Category), session.AtPriority(h.spec.Priority), session.WithTimeout(k.timeLimit())}
+	opts := []session.RegisterOption{
+		session.InCategory(h.spec.Category), session.AtPriority(h.spec.Priority),
+		session.WithTimeout(k.timeLimit()), session.WithUndoTime(k.undoTime()),
+	}
 	return m.Register(k, append(opts, more...)...)
 }
 

@@ -130,6 +130,9 @@ func (s *service) awaitNeeds(ctx context.Context) error {
 func (s *service) awaitNeeded(ctx context.Context) error {
 	name := s.spec().Name
 	for {
+		if err := ctx.Err(); err != nil {
+			return &NeedError{name, "is not ready", err}
+		}
 		s.mu.Lock()
 		now := s.standingLocked()
 		changed := s.watchLocked()
@@ -144,7 +147,7 @@ func (s *service) awaitNeeded(ctx context.Context) error {
 			}
 			return &NeedError{name, why, now.err}
 		case needStart:
-			if err := s.startupTogether(ctx); err != nil && ctx.Err() == nil {
+			if err := s.startupTogether(ctx); err != nil && !wasGivenUp(ctx, err) {
 				return &NeedError{name, "failed: " + firstLine(err), err}
 			}
 		case needWait:
@@ -152,9 +155,6 @@ func (s *service) awaitNeeded(ctx context.Context) error {
 			case <-changed:
 			case <-ctx.Done():
 			}
-		}
-		if err := ctx.Err(); err != nil {
-			return &NeedError{name, "is not ready", err}
 		}
 	}
 }
@@ -187,8 +187,8 @@ func (s *service) startAfterNeeds(ctx context.Context) error {
 	return s.startUnlessStopped(ctx, calls)
 }
 
-func (s *service) prepareStart(ctx context.Context) error {
-	ctx, done := s.begin(ctx)
+func (s *service) prepareStart(asked context.Context) error {
+	ctx, done := s.begin(asked)
 	defer done()
 	s.mu.Lock()
 	waits := s.state == Stopped || s.state == Failed || s.state == Exited
@@ -203,6 +203,10 @@ func (s *service) prepareStart(ctx context.Context) error {
 	}
 	if context.Cause(ctx) == ErrStopped { // that is why the one it needs was not waited for
 		err = ErrStopped
+	}
+	if wasGivenUp(asked, err) {
+		s.neverStarted()
+		return err
 	}
 	if errors.Is(err, errDisabled) {
 		err = fmt.Errorf("%w; start both with: seance start %s", err, s.spec().Name)
@@ -219,13 +223,26 @@ func (s *service) prepareStart(ctx context.Context) error {
 	return err
 }
 
+// neverStarted notes that a start was given up before it had begun.
+func (s *service) neverStarted() {
+	s.mu.Lock()
+	if s.state != Pending {
+		s.mu.Unlock()
+		return
+	}
+	s.meant, s.suspended = false, false
+	e := s.setLocked(Stopped, false, nil)
+	s.mu.Unlock()
+	s.sup.tell(e)
+}
+
 // round is one start of a service by the start-up list that several wait for:
 // its own handler and those who need it. It goes on for as long as one of them
 // does. waiting and lost are guarded by service.mu.
 type round struct {
 	waiting int
 	lost    bool // all who waited have given up before it was done
-	giveUp  context.CancelFunc
+	giveUp  context.CancelCauseFunc
 	done    chan struct{}
 	err     error // set before done is closed
 }
@@ -247,11 +264,14 @@ func (s *service) startupTogether(ctx context.Context) error {
 	r := s.join()
 	select {
 	case <-r.done:
-		s.leave(r)
+		s.leave(r, nil)
 		return r.err
 	case <-ctx.Done():
-		if s.leave(r) {
+		if s.leave(r, context.Cause(ctx)) {
 			<-r.done // a start that fails leaves nothing behind
+		}
+		if !r.underway() && r.err != nil {
+			return r.err // which may be why all else was given up
 		}
 		return ctx.Err()
 	}
@@ -269,7 +289,7 @@ func (s *service) join() *round {
 }
 
 func (s *service) newRoundLocked() *round {
-	ctx, cancel := context.WithCancel(s.sup.ctx)
+	ctx, cancel := context.WithCancelCause(s.sup.ctx)
 	r := &round{giveUp: cancel, done: make(chan struct{})}
 	s.round, s.down = r, false
 	run := func() {
@@ -284,14 +304,15 @@ func (s *service) newRoundLocked() *round {
 	return r
 }
 
-func (s *service) leave(r *round) (last bool) {
+// leave ends the round, for that reason, when nobody waits for it any more.
+func (s *service) leave(r *round, why error) (last bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r.waiting--
 	if r.waiting > 0 {
 		return false
 	}
-	r.giveUp()
+	r.giveUp(why)
 	r.lost = r.underway()
 	return true
 }

@@ -137,6 +137,9 @@ const anyCalls = -1
 // so many.
 func (s *service) startUnlessStopped(ctx context.Context, calls int) error {
 	if err := s.acquireToStart(ctx); err != nil {
+		if wasGivenUp(ctx, err) { // who else is starting it would do so in what is being undone
+			err = errors.Join(err, s.stop(s.sup.ctx))
+		}
 		return err
 	}
 	defer s.release()
@@ -148,7 +151,8 @@ func (s *service) doStart(ctx context.Context, calls int) error {
 	s.mu.Lock()
 	live, down := s.state.live() && s.inst.alive(), s.down
 	overtaken := calls != anyCalls && calls != s.stopCalls
-	if !live && !down && !overtaken {
+	late := ctx.Err() // it was given up while others started or stopped the service
+	if !live && !down && !overtaken && late == nil {
 		s.beginAfreshLocked()
 	}
 	s.mu.Unlock()
@@ -159,6 +163,8 @@ func (s *service) doStart(ctx context.Context, calls int) error {
 		return ErrStopped
 	case live:
 		return nil
+	case late != nil:
+		return late
 	}
 	if err := s.clear(ctx); err != nil {
 		return err
@@ -181,11 +187,37 @@ func (s *service) launchOrFail(ctx context.Context) error {
 	if err == nil {
 		return nil
 	}
-	if endErr := s.endAll(ctx); endErr != nil {
+	if wasGivenUp(ctx, err) {
+		return errors.Join(err, s.undoStart())
+	}
+	if endErr := s.endAll(s.sup.ctx); endErr != nil {
 		err = errors.Join(err, endErr)
 	}
 	s.set(Failed, false, err)
 	return err
+}
+
+// wasGivenUp says that what was done under ctx failed because whoever asked for
+// it wants it no more, and not by itself.
+func wasGivenUp(ctx context.Context, err error) bool {
+	cause := context.Cause(ctx)
+	overran := errors.Is(cause, context.DeadlineExceeded)
+	return ctx.Err() == context.Canceled && !overran && (errors.Is(err, context.Canceled) || errors.Is(err, cause))
+}
+
+// undoStart stops a service whose start was given up, as a shut-down does: it
+// gets the whole of its grace time. op is held.
+func (s *service) undoStart() error {
+	s.mu.Lock()
+	s.meant = false
+	s.mu.Unlock()
+	s.set(Stopping, false, nil)
+	if err := s.endAll(s.sup.ctx); err != nil {
+		s.set(Failed, false, err)
+		return err
+	}
+	s.set(Stopped, false, nil)
+	return nil
 }
 
 // stop ends every process of the service, and whatever start is under way.

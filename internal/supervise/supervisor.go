@@ -219,7 +219,10 @@ func createCategories(m *session.Manager, of *manifest.Manifest) error {
 func (s *service) register(m *session.Manager, more ...session.RegisterOption) error {
 	h := serviceHandler{s}
 	spec := s.spec()
-	opts := []session.RegisterOption{session.InCategory(spec.Category), session.AtPriority(spec.Priority), session.WithTimeout(h.timeLimit())}
+	opts := []session.RegisterOption{
+		session.InCategory(spec.Category), session.AtPriority(spec.Priority),
+		session.WithTimeout(h.timeLimit()), session.WithUndoTime(h.undoTime()),
+	}
 	return m.Register(h, append(opts, more...)...)
 }
 
