@@ -1,0 +1,95 @@
+package e2e
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/seancehq/seance/api"
+	"github.com/seancehq/seance/internal/testenv"
+)
+
+// starting is a manifest whose migration runs until it is stopped, and takes its
+// time for that.
+func (b *box) starting(name string) (path, got string) {
+	got = filepath.Join(b.dir, "got")
+	ends := func(who string) string {
+		return "trap 'sleep 1.2; echo " + who + " >> " + got + "; exit 0' TERM; echo up >> " + got + ".up; while :; do sleep 0.02; done"
+	}
+	return b.manifest(name, `services:
+  db: {command: "`+ends("db")+`", category: system}
+  migrate: {command: "`+ends("migrate")+`", ready: {exit: true, timeout: 1h}, shutdown: {grace: 1h}}
+  web: {command: "exec sleep 1000", needs: [migrate]}
+  last: {command: "exec sleep 1000", priority: 200}
+`), got
+}
+
+// ups waits until so many of its services have said that they are up.
+func (b *box) ups(got string, n int) {
+	b.t.Helper()
+	b.until("its services start", func() bool {
+		text, _ := os.ReadFile(got + ".up")
+		return strings.Count(string(text), "up\n") == n
+	})
+}
+
+func (b *box) endedWell(got string, want string) {
+	b.t.Helper()
+	text, err := os.ReadFile(got)
+	if all := strings.Join(strings.Fields(string(text)), " "); err != nil || all != want {
+		b.t.Errorf("ended well, in this order: %q (%v), want %q", all, err, want)
+	}
+}
+
+func TestRunShutsDownInOrderWhatIsStarting(t *testing.T) {
+	b := newBox(t)
+	before := look(t, b)
+	manifest, got := b.starting("young")
+	r := b.run("-f", manifest)
+	b.ups(got, 2)
+	r.signal(syscall.SIGTERM)
+	r.ends(0)
+	b.endedWell(got, "migrate db")
+	r.order(`^migrate \| \[stopping\]$`, `^migrate \| \[stopped\]$`, `^db      \| \[stopping\]$`, `^db      \| \[stopped\]$`)
+	if all := r.out.String(); strings.Contains(all, "web") || strings.Contains(all, "last") || strings.Contains(all, "failed") {
+		t.Errorf("it says something of what was never started:\n%s", all)
+	}
+	b.swept("young", before)
+}
+
+func TestQuitShutsDownInOrderWhatIsStarting(t *testing.T) {
+	for _, freezer := range []string{api.FreezerRespawn, api.FreezerCRIU} {
+		t.Run(freezer, func(t *testing.T) {
+			if freezer == api.FreezerCRIU {
+				testenv.RequireCRIU(t)
+			}
+			b := newBox(t)
+			manifest, got := b.starting("young")
+			up := make(chan result)
+			go func() { up <- b.try("up", "--freezer", freezer, "-f", manifest) }()
+			b.ups(got, 2)
+			b.must("quit", "-i", "young")
+			b.endedWell(got, "migrate db")
+			if r := <-up; r.code == 0 {
+				t.Errorf("up has not seen that it did not come up:\n%s%s", r.out, r.err)
+			}
+		})
+	}
+}
+
+func TestRunEndsAStartupHookInOrder(t *testing.T) {
+	b := newBox(t)
+	before := look(t, b)
+	r := b.run("-f", b.manifest("hooked", `services:
+  db: {command: "trap 'echo bye; exit 0' TERM; echo up; while :; do sleep 0.02; done", category: system, ready: {log: up}}
+hooks:
+  fill: {startup: "trap 'echo cleaned; exit 1' TERM; echo begun; while :; do sleep 0.02; done", timeout: 1h}
+`))
+	r.says(`^fill \| begun$`)
+	r.signal(syscall.SIGINT)
+	r.ends(0)
+	r.order(`^fill \| cleaned$`, `^db   \| \[stopping\]$`, `^db   \| bye$`, `^db   \| \[stopped\]$`)
+	b.swept("hooked", before)
+}
