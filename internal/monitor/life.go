@@ -25,10 +25,9 @@ const exitLimit = 10 * time.Second
 // heard takes an event from init. It runs in the link's reader.
 func (m *Monitor) heard(e api.Event) {
 	switch {
-	case m.beginsSave(e):
+	case beginsSave(e):
 		m.standby.begin(m.live.Name, m.warn)
 	case e.Type == api.EventResult:
-		m.expectSave(false)
 		m.setState(api.StateRunning)
 	case e.Type == api.EventHandler && e.Phase == "after" && e.Handler != nil:
 		m.keepRun(*e.Handler)

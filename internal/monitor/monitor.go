@@ -40,14 +40,13 @@ type Monitor struct {
 
 	standby standby
 
-	mu     sync.Mutex
-	peer   *link.Peer    // nil while there is no link
-	found  chan struct{} // closed when peer is set
-	state  api.State
-	toSave bool             // a save was asked for here, and its result is not known yet
-	runs   []api.HandlerRun // what handlers did in the list that runs, or ran last
-	gone   chan struct{}    // closed when the image is
-	tail   []api.Notice     // the last that happened in an image that is gone
+	mu    sync.Mutex
+	peer  *link.Peer    // nil while there is no link
+	found chan struct{} // closed when peer is set
+	state api.State
+	runs  []api.HandlerRun // what handlers did in the list that runs, or ran last
+	gone  chan struct{}    // closed when the image is
+	tail  []api.Notice     // the last that happened in an image that is gone
 }
 
 func newMonitor(home api.Home, name string, log *slog.Logger) *Monitor {

@@ -119,11 +119,13 @@ func (m *Monitor) serveSnapshot(w http.ResponseWriter, r *http.Request) {
 	}
 	l := m.hub.Listen()
 	defer m.hub.Leave(l)
+	refused := func() {}
 	if req.Save {
-		m.expectSave(true)
+		refused = m.standby.want(m.live.Name, m.warn)
 	}
 	var begun link.Accepted
 	if err := m.Call(r.Context(), link.CallSnapshot, req, &begun); err != nil {
+		refused()
 		refuse(w, err)
 		return
 	}

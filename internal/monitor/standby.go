@@ -23,6 +23,8 @@ const Command = "_monitor"
 // becomes one which the next command starts.
 type standby struct {
 	mu      sync.Mutex
+	saves   int           // how often one was ended
+	wanted  int           // by so many requests since, of which one may have been granted
 	started chan struct{} // closed when there is one, or cannot be; nil: none was begun
 	pid     int           // set by then; 0: there is none
 }
@@ -52,6 +54,30 @@ func (s *standby) begin(image string, warn func(error)) {
 			warn(fmt.Errorf("nobody takes image %q over if its monitor is killed before its snapshot is done: %w", image, err))
 		}
 	}()
+}
+
+// want is for a save that is about to be asked for: before init hears of it,
+// somebody is there. refused is to be called if it is not granted.
+func (s *standby) want(image string, warn func(error)) (refused func()) {
+	s.mu.Lock()
+	s.wanted++
+	save := s.saves
+	s.mu.Unlock()
+	s.begin(image, warn)
+	s.await()
+	return func() { s.unwanted(save) }
+}
+
+// unwanted ends it, unless others want it too or it is that of a later save.
+func (s *standby) unwanted(save int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.saves != save {
+		return
+	}
+	if s.wanted--; s.wanted == 0 {
+		s.endLocked()
+	}
 }
 
 // await waits until one that was begun is there: whatever happens to the caller from
@@ -93,6 +119,12 @@ func (w watched) start() (pid int, err error) {
 func (s *standby) end() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.endLocked()
+}
+
+func (s *standby) endLocked() {
+	s.saves++
+	s.wanted = 0
 	if s.started == nil {
 		return
 	}
@@ -104,22 +136,11 @@ func (s *standby) end() {
 	s.started, s.pid = nil, 0
 }
 
-// beginsSave says whether an event shows that a save begins: the first thing in
-// the image is shut down for it. An image that only quits needs nobody afterwards.
-func (m *Monitor) beginsSave(e api.Event) bool {
-	if e.Type != api.EventHandler || e.Phase != "before" || e.Handler == nil || e.Handler.Action != "shutdown" {
-		return false
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.toSave || !e.Handler.Quitting
-}
-
-// expectSave says that a save was asked for.
-func (m *Monitor) expectSave(asked bool) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.toSave = asked
+// beginsSave says whether an event shows that a save begins which a program inside
+// has asked for: the first thing in the image is shut down for it. Of one that is to
+// quit, only init's farewell tells whether it is saved before that.
+func beginsSave(e api.Event) bool {
+	return e.Type == api.EventHandler && e.Phase == "before" && e.Handler != nil && e.Handler.Action == "shutdown" && !e.Handler.Quitting
 }
 
 // standBy waits for the death of a monitor, and takes its image over as if a
