@@ -45,7 +45,7 @@ func unexpected(cmd *cobra.Command, arg string) error {
 // isAboutImage says that a command is about one live image and nothing in it.
 func isAboutImage(cmd *cobra.Command) bool {
 	switch cmd.CommandPath() {
-	case "seance quit", "seance reload", "seance ps", "seance top", "seance tree", "seance list", "seance metrics":
+	case "seance quit", "seance reload", "seance top", "seance tree", "seance list", "seance metrics":
 		return true
 	}
 	return false

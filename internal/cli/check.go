@@ -80,7 +80,7 @@ func (a *app) printStartPlan(plan []planned) error {
 		if p.Disabled {
 			ready = "disabled"
 		}
-		t.row(strconv.Itoa(p.Rank), p.ID, p.Kind, p.Category, strconv.Itoa(p.Priority), ready, strings.Join(p.Needs, ","), commandLine(p.Startup))
+		t.row(strconv.Itoa(p.Rank), p.ID, p.Kind, p.Category, strconv.Itoa(p.Priority), ready, strings.Join(p.Needs, ","), briefCommand(p.Startup))
 	}
 	return t.write(a.stdout)
 }

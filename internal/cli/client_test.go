@@ -116,13 +116,39 @@ func TestPs(t *testing.T) {
 	}))
 	p.run("ps").want(t, exitOK, `SERVICE  STATE     RESTARTS   PID   CPU  MEMORY  UPTIME  PORTS                  LAST EXIT      COMMAND
 db       ready            0     7  2.0%  9.1MiB      1m  7000,127.0.0.1:53/udp  -              redis-server --port 7000
-counter  running          2  1234     -       -      1s  -                      exit status 1  sh -c $'while :; do\n :; done'
+counter  running          2  1234     -       -      1s  -                      exit status 1  sh -c 'while :; do…'
 web      failed           0     -     -       -       -  -                      killed         wbe
 job      disabled         0     -     -       -       -  -                      -              job
 `, "seance: web: cannot start service \"web\": no such program\n")
 	if query != "usage=true" {
 		t.Errorf("asked for %q, want what they use", query)
 	}
+}
+
+func TestPsOfSome(t *testing.T) {
+	p := newPlace(t)
+	p.serve("shop", with(shop("shop"), "GET /v1/services", answer([]api.Service{
+		{Name: "db", State: "running", Ready: true, Command: []string{"db"}, Status: "12 clients,\n" + strings.Repeat("x", 40)},
+		{Name: "web-1", Of: "web", State: "running", Command: []string{"web"}},
+		{Name: "web-2", Of: "web", State: "running", Command: []string{"/bin/sh", "-c", "exec web\n"}},
+		{Name: "job", State: "pending", Command: []string{"job"}},
+	})))
+	p.run("ps", "job", "web").want(t, exitOK, `SERVICE  STATE    RESTARTS  PID  CPU  MEMORY  UPTIME  PORTS  LAST EXIT  COMMAND
+web-1    running         0    -    -       -       -  -      -          web
+web-2    running         0    -    -       -       -  -      -          /bin/sh -c 'exec web'
+job      pending         0    -    -       -       -  -      -          job
+`, "")
+	p.run("ps", "db", "web-1").want(t, exitOK, `SERVICE  STATE    RESTARTS  PID  CPU  MEMORY  UPTIME  PORTS  LAST EXIT  STATUS                                    COMMAND
+db       ready           0    -    -       -       -  -      -          12 clients, xxxxxxxxxxxxxxxxxxxxxxxxxxx…  db
+web-1    running         0    -    -       -       -  -      -          -                                         web
+`, "")
+	var got []api.Service
+	if out := p.run("ps", "--json", "web-2"); json.Unmarshal([]byte(out.stdout), &got) != nil || len(got) != 1 || got[0].Name != "web-2" {
+		t.Errorf("as JSON: %+v", out)
+	}
+	p.run("ps", "job", "wbe").want(t, exitNotFound, "", "seance: cannot list service \"wbe\": no such service; there are db, web-1, web-2, job\n")
+	p.run("ps", "").want(t, exitNotFound, "", "seance: cannot list service \"\": no such service; there are db, web-1, web-2, job\n")
+	p.run("ps", "shop").want(t, exitNotFound, "", "seance: cannot list service \"shop\": no such service; a live image is named with -i: seance ps -i shop\n")
 }
 
 // An image that was saved by an earlier seance has an init that does not know what

@@ -82,6 +82,23 @@ func commandLine(argv []string) string {
 	return strings.Join(quoted, " ")
 }
 
+// briefCommand is a commandLine with the first line alone of an argument that has
+// several, as a script has: for tables.
+func briefCommand(argv []string) string {
+	brief := make([]string, len(argv))
+	for i, arg := range argv {
+		line, rest, several := strings.Cut(strings.TrimLeft(arg, "\n"), "\n")
+		switch {
+		case strings.TrimSpace(rest) != "":
+			line += "…"
+		case !several:
+			line = arg
+		}
+		brief[i] = line
+	}
+	return commandLine(brief)
+}
+
 func shellWord(s string) string {
 	if s != "" && strings.IndexFunc(s, needsQuotes) < 0 {
 		return s

@@ -77,7 +77,7 @@ func (m *topModel) table() []string {
 			cpu = percent(r.cpu)
 		}
 		t.row(r.Name, serviceState(r.Service), strconv.Itoa(r.Restarts), number(r.PID), cpu, memory(r.Service), uptime(r.Service),
-			ports(r.Service), commandLine(r.Command))
+			ports(r.Service), briefCommand(r.Command))
 	}
 	lines := t.lines()
 	for i := range lines {
