@@ -32,7 +32,7 @@ type Invocation struct {
 // Main runs one seance command and returns its exit status. When ctx ends the
 // command stops waiting and says what goes on without it.
 func Main(ctx context.Context, inv Invocation) int {
-	a := &app{version: inv.Version, stdin: inv.Stdin, stdout: inv.Stdout, stderr: inv.Stderr, env: inv.Env}
+	a := &app{version: inv.Version, args: inv.Args, stdin: inv.Stdin, stdout: inv.Stdout, stderr: inv.Stderr, env: inv.Env}
 	root := a.rootCommand()
 	root.SetArgs(inv.Args)
 	strictCompletion(root)
@@ -44,6 +44,7 @@ func Main(ctx context.Context, inv Invocation) int {
 // flags that every command has say.
 type app struct {
 	version string
+	args    []string
 	stdin   io.Reader
 	stdout  io.Writer
 	stderr  io.Writer

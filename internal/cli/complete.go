@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 
 	"github.com/seancehq/seance/api"
 	"github.com/seancehq/seance/image"
+	"github.com/seancehq/seance/manifest"
 )
 
 // completionTime is how long a person may wait for the completion of a name.
@@ -22,9 +24,9 @@ type nameSource func(ctx context.Context) []string
 func (a *app) completions(root *cobra.Command) {
 	for path, source := range map[string]nameSource{
 		"start": a.serviceNames, "stop": a.serviceNames, "restart": a.serviceNames, "wait": a.serviceNames,
-		"events": a.serviceNames, "logs": a.serviceNames,
-		"handler rm": a.hookNames,
-		"boot":       a.savedNames, "snapshot": a.savedNames, "images": a.savedNamesOnly,
+		"events": a.serviceNames, "logs": a.serviceNames, "ps": a.serviceNames,
+		"handler rm": a.hookNames, "category rm": a.categoryNames,
+		"boot": a.savedNames, "snapshot": a.savedNames, "images": a.savedNamesOnly,
 		"image inspect": a.savedNames, "image tree": a.savedNames, "image rm": a.savedNames, "image verify": a.savedNames,
 	} {
 		cmd, _, err := root.Find(strings.Fields(path))
@@ -32,8 +34,52 @@ func (a *app) completions(root *cobra.Command) {
 			cmd.ValidArgsFunction = completeNames(source)
 		}
 	}
+	for path, source := range map[string]nameSource{
+		"up --freezer": words(api.FreezerCRIU, api.FreezerRespawn), "handler add --category": a.categoryNames,
+		"category add --after": a.categoryNames,
+	} {
+		path, flag, _ := strings.Cut(path, " --")
+		cmd, _, err := root.Find(strings.Fields(path))
+		if err == nil && cmd != root {
+			_ = cmd.RegisterFlagCompletionFunc(flag, completeFlag(source))
+		}
+	}
+	if run, _, err := root.Find([]string{"run"}); err == nil && run != root {
+		run.ValidArgsFunction = a.completeRun
+		_ = run.RegisterFlagCompletionFunc("exit-with", completeManifest)
+	}
 	// Only a flag that the command lacks is an error.
 	_ = root.RegisterFlagCompletionFunc("image", completeFlag(a.liveNames))
+}
+
+func words(all ...string) nameSource { return func(context.Context) []string { return all } }
+
+// completeRun offers the services of a manifest, and files to a program.
+func (a *app) completeRun(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+	if slices.Contains(a.args[:len(a.args)-1], "--") { // cobra parses them with one more
+		return nil, cobra.ShellCompDirectiveDefault
+	}
+	return offer(cmd, servicesIn(cmd), args, begun)
+}
+
+func completeManifest(cmd *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
+	return offer(cmd, servicesIn(cmd), nil, begun)
+}
+
+// servicesIn are the services of the manifest that a command is to read.
+func servicesIn(cmd *cobra.Command) nameSource {
+	m, err := manifest.Read(filesOf(cmd)...)
+	if err != nil {
+		return words()
+	}
+	var names []string
+	for _, s := range m.Services {
+		if s.Of != "" {
+			names = append(names, s.Of)
+		}
+		names = append(names, s.Name)
+	}
+	return words(names...)
 }
 
 // completeNames offers each name once, and only as many as the command takes.
@@ -128,6 +174,28 @@ func (a *app) hookNames(ctx context.Context) (names []string) {
 		if h.Kind == "hook" {
 			names = append(names, h.ID)
 		}
+	}
+	return names
+}
+
+// categoryNames are those of the manifest that the image runs now, and those in which
+// something was put since.
+func (a *app) categoryNames(ctx context.Context) (names []string) {
+	client := a.clientHere()
+	if client == nil {
+		return nil
+	}
+	if source, err := client.Source(ctx); err == nil {
+		if m, err := manifest.Parse(source.ManifestPath, source.Manifest); err == nil {
+			names = m.CategoryOrder()
+		}
+	}
+	handlers, err := client.Handlers(ctx)
+	if err != nil {
+		return names
+	}
+	for _, h := range handlers.Startup {
+		names = append(names, h.Category)
 	}
 	return names
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -51,6 +52,48 @@ func TestCompletion(t *testing.T) {
 		"handler rm x ":    "",
 		"ps -i s":          "shop",
 		"start -i nope ":   "",
+	} {
+		if got := p.offered(strings.Split(args, " ")...); got != want {
+			t.Errorf("seance %s is completed with %q, want %q", args, got, want)
+		}
+	}
+}
+
+func TestCompletionOfAManifest(t *testing.T) {
+	p := newPlace(t)
+	p.writeManifest("services: {web: {command: x, replicas: 2}, db: {command: x}}\n")
+	other := t.TempDir()
+	if err := os.WriteFile(other+"/seance.yaml", []byte("services: {there: {command: x}}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for args, want := range map[string]string{
+		"run ":                          "web web-1 web-2 db",
+		"run db web":                    "web web-1 web-2",
+		"run --exit-with d":             "db",
+		"run -f " + other + " ":         "there",
+		"run -f " + other + "/nowhere ": "",
+		"up --freezer ":                 "criu respawn",
+		"up --freezer=r":                "respawn",
+	} {
+		if got := p.offered(strings.Split(args, " ")...); got != want {
+			t.Errorf("seance %s is completed with %q, want %q", args, got, want)
+		}
+	}
+	if got := p.run("__complete", "run", "--", ""); got.stdout != ":0\n" {
+		t.Errorf("a program is completed with %q, want files", got.stdout)
+	}
+}
+
+func TestCompletionOfCategories(t *testing.T) {
+	p := newPlace(t)
+	p.serve("shop", map[string]http.HandlerFunc{
+		"GET /v1/manifest": answer(api.Source{Manifest: []byte("categories: [{name: storage, after: system}]\nservices: {a: {command: x}}\n")}),
+		"GET /v1/handlers": answer(api.Handlers{Startup: []api.Handler{{ID: "a", Kind: "service", Category: "user"}, {ID: "b", Kind: "hook", Category: "late"}}}),
+	})
+	for args, want := range map[string]string{
+		"handler add x --category ": "system storage network gui tools user late",
+		"category add x --after s":  "system storage",
+		"category rm l":             "late",
 	} {
 		if got := p.offered(strings.Split(args, " ")...); got != want {
 			t.Errorf("seance %s is completed with %q, want %q", args, got, want)
