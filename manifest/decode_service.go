@@ -90,7 +90,14 @@ func (d *decoder) service(p place, name string, n *node) Service {
 		Log:      defaultLog(),
 	}
 	decodeFields(d, p, n, "", serviceFields, &s)
+	if s.Ready != nil && s.Ready.Exit && !givesPolicy(n.get("restart")) {
+		s.Restart.Policy = RestartNo // what a one-shot did by half is not done again unasked
+	}
 	return s
+}
+
+func givesPolicy(restart *node) bool {
+	return restart != nil && (restart.kind != kindMapping || restart.has("policy"))
 }
 
 func (d *decoder) hook(p place, name string, n *node) Hook {

@@ -135,6 +135,28 @@ func TestParseRestart(t *testing.T) {
 	}
 }
 
+// TestRestartOfAOneShot: it is started again when the manifest says so, and not by
+// default.
+func TestRestartOfAOneShot(t *testing.T) {
+	for src, want := range map[string]RestartPolicy{
+		`ready: {exit: true}`:                                   RestartNo,
+		`ready: {exit: true}, restart: {delay: 1s}`:             RestartNo,
+		`restart: {limit: 3}, replicas: 2, ready: {exit: true}`: RestartNo,
+		`ready: {exit: true}, restart: on-failure`:              RestartOnFailure,
+		`restart: {policy: on-failure}, ready: {exit: true}`:    RestartOnFailure,
+		`ready: {exit: true}, restart: "${NONE:-on-failure}"`:   RestartOnFailure,
+		`ready: {log: up}`:                                      RestartOnFailure,
+		`ready: {tcp: "127.0.0.1:80"}, restart: {delay: 1s}`:    RestartOnFailure,
+	} {
+		m := mustParse(t, "", "services: {a: {command: x, "+src+"}}")
+		for _, s := range m.Services {
+			if s.Restart.Policy != want {
+				t.Errorf("%s: %s has %q, want %q", src, s.Name, s.Restart.Policy, want)
+			}
+		}
+	}
+}
+
 func TestAliasesAndMergeKeys(t *testing.T) {
 	m := mustParse(t, "", `
 x-one: &one {env: {A: one}, restart: always, workdir: one}

@@ -212,7 +212,7 @@ const (
 // with each restart up to MaxDelay, and starts afresh after the program ran
 // for ResetAfter.
 type Restart struct {
-	Policy     RestartPolicy // Default: RestartOnFailure
+	Policy     RestartPolicy // Default: RestartOnFailure; RestartNo for a one-shot
 	Delay      time.Duration // Default: DefaultRestartDelay
 	MaxDelay   time.Duration // Default: DefaultRestartMaxDelay
 	ResetAfter time.Duration // Default: DefaultRestartResetAfter
