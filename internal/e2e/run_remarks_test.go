@@ -18,7 +18,7 @@ func TestRunRemarksOnWhatHappens(t *testing.T) {
 	r := b.run("-f", b.manifest("mixed", `services:
   slow: {command: "trap 'exit 0' TERM; while [ ! -e `+b.dir+`/go ]; do sleep 0.02; done; echo up; while :; do sleep 0.02; done", ready: {log: up, timeout: 1h}}
   gate: {command: "while [ ! -e `+b.dir+`/late ]; do sleep 0.02; done", ready: {exit: true, timeout: 1h}}
-  late: {command: "echo waits; exec sleep 1000", ready: {log: never, timeout: 100ms}, needs: [gate]}
+  late: {command: "echo waits; exec sleep 1000", restart: no, ready: {log: never, timeout: 100ms}, needs: [gate]}
   need: {command: "exec sleep 1000", needs: [late]}
   once: {command: "exit 0", ready: {exit: true}}
   dead: {command: "exit 3", restart: "no"}

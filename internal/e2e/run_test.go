@@ -285,6 +285,9 @@ func TestRunEndsAsItsServicesDo(t *testing.T) {
 		{"end on failure", `{one: {command: "sleep 1000"}, two: {command: "sleep 0.1; exit 7", restart: "no"}}`, []string{"--exit-on-failure"}, 7},
 		{"end with one", `{one: {command: "sleep 1000"}, two: {command: "sleep 0.1; exit 0"}}`, []string{"--exit-with", "two"}, 0},
 		{"a one-shot fails", `{one: {command: "exit 9", ready: {exit: true}}}`, nil, 9},
+		{"a one-shot that is to be repeated", `{one: {command: "echo x >>tries; [ $(wc -l <tries) -ge 3 ] || exit 9", ready: {exit: true}, restart: {policy: on-failure, delay: 10ms}}}`, nil, 0},
+		{"a first start that is not the last", `{one: {command: "echo x >>tries; [ $(wc -l <tries) -ge 3 ] || exit 9; echo up", ready: {log: up}, restart: {delay: 10ms}}}`, []string{"--exit-on-failure"}, 0},
+		{"first starts up to the limit", `{one: {command: "exit 9", ready: {log: up}, restart: {delay: 10ms, limit: 2}}, two: {command: "sleep 1000"}}`, []string{"--exit-on-failure"}, 9},
 		{"only some", `{one: {command: "exit 5", restart: "no"}, two: {command: "sleep 0.1"}}`, []string{"two"}, 0},
 		{"no such service", `{one: {command: "exit 0"}}`, []string{"none"}, 3},
 	} {

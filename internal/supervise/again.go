@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/seancehq/seance/manifest"
+	"github.com/seancehq/seance/session"
 )
 
 // onExit is called on the reaper's goroutine.
@@ -125,7 +126,7 @@ func (s *service) noteEnd(in *instance, d decision, why string) {
 	name := s.spec().Name
 	switch d.state {
 	case Backoff:
-		s.sup.note(name, "instance %d: %s; starting again in %v", in.n, why, d.delay.Round(time.Millisecond))
+		s.sup.note(name, "instance %d: %s; %s", in.n, strings.TrimSuffix(why, linesFollow), d.inWords())
 	case Failed:
 		s.sup.note(name, "instance %d: %s; it has ended too often and is not started again", in.n, why)
 	default:
@@ -172,9 +173,45 @@ func (s *service) startedInVain(ctx context.Context, err error) {
 	s.settle(outcome{}, err)
 }
 
+// inVain says of a state and the error in it that the last start failed, and that
+// there is to be another one.
+func inVain(state State, err error) bool {
+	_, early := err.(*NotReadyError)
+	return state == Backoff && early
+}
+
+// mayTryAgain says that a first start that failed was not the last: its program
+// ran, nobody has given the start up, and the policy of the service is to start
+// it again. What cannot be run at all is not tried again: it does not mend itself.
+func (s *service) mayTryAgain(ctx context.Context, err error) bool {
+	_, ran := errors.AsType[*NotReadyError](err)
+	return ran && ctx.Err() == nil && s.spec().Restart.Policy != manifest.RestartNo && !s.sup.rollsBack(ctx)
+}
+
+// rollsBack says that ctx is of a start-up that is undone when something fails in
+// it: the first one, where the manifest wants that.
+func (sup *Supervisor) rollsBack(ctx context.Context) bool {
+	_, ofList := session.FromContext(ctx)
+	_, later := session.SnapshotFrom(ctx)
+	return ofList && !later && sup.Manifest().OnFailure == manifest.RollBack
+}
+
+// tryAgain has the service started again after a first start that failed, and gives
+// the error of that.
+func (s *service) tryAgain(err error) error {
+	d := s.settle(outcome{}, err)
+	early, ok := errors.AsType[*NotReadyError](err)
+	if !ok || d.state != Backoff {
+		return err
+	}
+	told := *early
+	told.Then = d.inWords()
+	return &told
+}
+
 // settle makes of an instance that has been ended what its policy says. op is
 // held.
-func (s *service) settle(o outcome, why error) {
+func (s *service) settle(o outcome, why error) decision {
 	s.mu.Lock()
 	in := s.inst
 	d := s.decideLocked(o)
@@ -185,4 +222,5 @@ func (s *service) settle(o outcome, why error) {
 	s.mu.Unlock()
 	s.sup.tell(e)
 	s.noteEnd(in, d, why.Error())
+	return d
 }

@@ -26,7 +26,7 @@ func (s *service) arrive(ctx context.Context) error {
 		changed := s.nextChange()
 		s.mu.Lock()
 		moves := s.coming > 0 || s.state == Starting || s.state == Stopping
-		failed := waited && s.state == Failed
+		failed := waited && (s.state == Failed || inVain(s.state, s.lastErr))
 		err := s.lastErr
 		s.mu.Unlock()
 		switch {

@@ -93,6 +93,11 @@ func onNeed(n standing) (step needStep, why string) {
 			return needMet, ""
 		}
 		return needLost, "failed: " + firstLine(n.err)
+	case Backoff:
+		// One that was up is worth waiting for.
+		if inVain(n.state, n.err) {
+			return needLost, "failed: " + firstLine(n.err)
+		}
 	case Pending:
 		return needLost, errDisabled.Error()
 	}
@@ -100,6 +105,11 @@ func onNeed(n standing) (step needStep, why string) {
 }
 
 func firstLine(err error) string {
+	if early, ok := err.(*NotReadyError); ok {
+		now := *early
+		now.Then = "" // that is about the service itself, and not about who needs it
+		err = &now
+	}
 	line, _, _ := strings.Cut(err.Error(), "\n")
 	return strings.TrimSuffix(line, linesFollow)
 }
@@ -234,87 +244,6 @@ func (s *service) neverStarted() {
 	e := s.setLocked(Stopped, false, nil)
 	s.mu.Unlock()
 	s.sup.tell(e)
-}
-
-// round is one start of a service by the start-up list that several wait for:
-// its own handler and those who need it. It goes on for as long as one of them
-// does. waiting and lost are guarded by service.mu.
-type round struct {
-	waiting int
-	lost    bool // all who waited have given up before it was done
-	giveUp  context.CancelCauseFunc
-	done    chan struct{}
-	err     error // set before done is closed
-}
-
-func (r *round) underway() bool {
-	if r == nil {
-		return false
-	}
-	select {
-	case <-r.done:
-		return false
-	default:
-		return true
-	}
-}
-
-// startupTogether begins the round, or joins it.
-func (s *service) startupTogether(ctx context.Context) error {
-	r := s.join()
-	select {
-	case <-r.done:
-		s.leave(r, nil)
-		return r.err
-	case <-ctx.Done():
-		if s.leave(r, context.Cause(ctx)) {
-			<-r.done // a start that fails leaves nothing behind
-		}
-		if !r.underway() && r.err != nil {
-			return r.err // which may be why all else was given up
-		}
-		return ctx.Err()
-	}
-}
-
-func (s *service) join() *round {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	r := s.round
-	if r == nil || r.lost {
-		r = s.newRoundLocked()
-	}
-	r.waiting++
-	return r
-}
-
-func (s *service) newRoundLocked() *round {
-	ctx, cancel := context.WithCancelCause(s.sup.ctx)
-	r := &round{giveUp: cancel, done: make(chan struct{})}
-	s.round, s.down = r, false
-	run := func() {
-		defer close(r.done)
-		s.resume()
-		r.err = s.startAfterNeeds(ctx)
-	}
-	if !s.sup.background(run) {
-		r.err = s.sup.ctx.Err()
-		close(r.done)
-	}
-	return r
-}
-
-// leave ends the round, for that reason, when nobody waits for it any more.
-func (s *service) leave(r *round, why error) (last bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	r.waiting--
-	if r.waiting > 0 {
-		return false
-	}
-	r.giveUp(why)
-	r.lost = r.underway()
-	return true
 }
 
 // takeDown stops the service for a shut-down, after those that need it: the

@@ -111,6 +111,7 @@ func TestStopOfOneThatWaitsForItsNeeds(t *testing.T) {
 func TestNeededServiceFails(t *testing.T) {
 	db := service("db", "echo no disk; exit 3")
 	db.Ready = &manifest.Ready{Log: "up", Timeout: patient}
+	db.Restart.Policy = manifest.RestartNo
 	api, web := service("api", "exec sleep 600"), service("web", "exec sleep 600")
 	api.Needs, web.Needs = []string{"db"}, []string{"api"}
 	g := newRig(t, services(db, api, web, service("other", "exec sleep 600")))

@@ -1,6 +1,7 @@
 package supervise
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/seancehq/seance/manifest"
@@ -41,6 +42,11 @@ type decision struct {
 	state   State         // Exited, Failed or Backoff
 	delay   time.Duration // before the next start, in Backoff
 	attempt int           // how many starts in a row did not last
+}
+
+// inWords says when the service is started again.
+func (d decision) inWords() string {
+	return fmt.Sprintf("starting again in %v", d.delay.Round(time.Millisecond))
 }
 
 // jitterShare is how much of a delay is random, so that services that failed

@@ -21,13 +21,22 @@ type NotReadyError struct {
 	Lines []string
 	// Err is the cause where there is one, such as the context's.
 	Err error
+	// Then is what comes next, for people; "": nothing does by itself.
+	Then string
 }
 
 func (e *NotReadyError) Error() string {
+	text := e.Reason
 	if len(e.Lines) == 0 {
-		return e.Reason + "; it wrote nothing"
+		text += "; it wrote nothing"
 	}
-	return e.Reason + linesFollow + "\n  | " + strings.Join(e.Lines, "\n  | ")
+	if e.Then != "" {
+		text += "; " + e.Then
+	}
+	if len(e.Lines) == 0 {
+		return text
+	}
+	return text + linesFollow + "\n  | " + strings.Join(e.Lines, "\n  | ")
 }
 
 // linesFollow ends the first line of an error that has more.

@@ -128,6 +128,7 @@ func TestNotReady(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			s := service("db", test.script)
 			s.Ready = &test.ready
+			s.Restart.Policy = manifest.RestartNo
 			g := newRig(t, services(s))
 			begin := time.Now()
 			err := g.Start(limit(t), "db")

@@ -180,8 +180,8 @@ func (s *service) beginAfreshLocked() {
 	s.stopTimerLocked()
 }
 
-// launchOrFail starts an instance, and leaves nothing behind if that fails. op
-// is held.
+// launchOrFail starts an instance, and leaves nothing behind if that fails: the
+// service has failed then, or is started again by its policy. op is held.
 func (s *service) launchOrFail(ctx context.Context) error {
 	err := s.launch(ctx)
 	if err == nil {
@@ -192,6 +192,8 @@ func (s *service) launchOrFail(ctx context.Context) error {
 	}
 	if endErr := s.endAll(s.sup.ctx); endErr != nil {
 		err = errors.Join(err, endErr)
+	} else if s.mayTryAgain(ctx, err) {
+		return s.tryAgain(err)
 	}
 	s.set(Failed, false, err)
 	return err

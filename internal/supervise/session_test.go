@@ -258,6 +258,7 @@ func TestHookFails(t *testing.T) {
 
 func TestFailedStartLeavesTheOthers(t *testing.T) {
 	bad := service("bad", "exit 1")
+	bad.Restart.Policy = manifest.RestartNo
 	bad.Ready = &manifest.Ready{Log: "up", Timeout: patient}
 	g := newRig(t, services(bad, service("good", "exec sleep 600")))
 	m := g.manager()
