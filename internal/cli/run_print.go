@@ -210,11 +210,31 @@ func (p *runPrinter) remark(e supervise.Event) string {
 	case supervise.Stopping, supervise.Stopped:
 		return string(e.State)
 	case supervise.Failed:
-		if late, ok := e.Err.(*supervise.NotReadyError); ok && errors.Is(late, context.DeadlineExceeded) { // other ends are in the log
-			return brief(late.Reason)
-		}
+		return failed(e.Err)
 	}
 	return ""
+}
+
+// failed is what to say of a service that has, while others may be starting
+// still: the last lines that it wrote were seen, and are told again in the end.
+func failed(err error) string {
+	var often *supervise.LimitError
+	var late *supervise.NotReadyError
+	var need *supervise.NeedError
+	switch {
+	case err == nil, errors.As(err, &often): // how it ended is in the log
+		return ""
+	case errors.Is(err, context.Canceled), errors.Is(err, supervise.ErrStopped): // the stop is said
+		return ""
+	case errors.As(err, &need): // what that has failed with stands at its own name
+		why, _, _ := strings.Cut(need.Why, ":")
+		return fmt.Sprintf("failed: it needs %q, which %s", need.Name, why)
+	case !errors.As(err, &late):
+		return "failed: " + brief(err.Error())
+	case late == err && errors.Is(late, context.DeadlineExceeded):
+		return brief(late.Reason)
+	}
+	return "failed: " + strings.TrimSuffix(brief(err.Error()), "; it wrote nothing")
 }
 
 // say tells whoever has started the image.

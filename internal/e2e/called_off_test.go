@@ -93,3 +93,59 @@ hooks:
 	r.order(`^fill \| cleaned$`, `^db   \| \[stopping\]$`, `^db   \| bye$`, `^db   \| \[stopped\]$`)
 	b.swept("hooked", before)
 }
+
+// What cannot be started is told at once, and not when the last of its rank is
+// up.
+func TestRunTellsAtOnceWhatCannotBeStarted(t *testing.T) {
+	b := newBox(t)
+	r := b.run("-f", b.manifest("partly", `services:
+  missing: {command: [./nosuch]}
+  need: {command: "exec sleep 1000", needs: [missing]}
+  early: {command: "echo oh no; exit 4", ready: {log: never}}
+  slow: {command: "exec sleep 1000", ready: {log: never, timeout: 1h}}
+`))
+	r.says(`^missing \| \[failed: program .*/nosuch does not exist; .*\]$`)
+	r.says(`^need    \| \[failed: it needs "missing", which failed\]$`)
+	r.says(`^early   \| \[failed: it ended before it was ready \(exit status 4\)\]$`)
+	r.says(`^slow    \| \[starting`)
+	r.signal(syscall.SIGTERM)
+	_ = r.cmd.Wait()
+	if code := r.cmd.ProcessState.ExitCode(); code != 1 && code != 4 { // which of them was the first to fail
+		t.Errorf("exit status %d", code)
+	}
+	all := r.err.String()
+	for _, once := range []string{`cannot start service "missing": program `, "ready (exit status 4); its last lines:\n  | oh no\n"} {
+		if strings.Count(all, once) != 1 {
+			t.Errorf("in the end it does not say once %q:\n%s", once, all)
+		}
+	}
+	for _, never := range []string{`"need"`, `"slow"`} {
+		if strings.Contains(all, never) {
+			t.Errorf("in the end it says something of %s:\n%s", never, all)
+		}
+	}
+}
+
+// A start-up that is rolled back does not wait for what is still starting, which
+// ends in order; what failed is told one a line.
+func TestRunRollsBackAtOnce(t *testing.T) {
+	b := newBox(t)
+	before := look(t, b)
+	r := b.run("-f", b.manifest("roll", `on_failure: roll-back
+services:
+  db: {command: "trap 'echo bye; exit 0' TERM; echo up; while :; do sleep 0.02; done", category: system, ready: {log: up}}
+  slow: {command: "trap 'sleep 1.2; echo cleaned; exit 0' TERM; echo > `+b.dir+`/go; while :; do sleep 0.02; done", ready: {log: never, timeout: 1h}, shutdown: {grace: 1h}}
+  bad: {command: "while [ ! -e `+b.dir+`/go ]; do sleep 0.02; done; echo oh no; exit 4", ready: {log: never, timeout: 1h}}
+  need: {command: "exec sleep 1000", needs: [bad]}
+`))
+	r.ends(4)
+	r.order(`^slow \| \[stopping\]$`, `^slow \| cleaned$`, `^slow \| \[stopped\]$`, `^db   \| \[stopping\]$`, `^db   \| bye$`, `^db   \| \[stopped\]$`)
+	const want = `seance: cannot start service "bad": it ended before it was ready (exit status 4); its last lines:
+  | oh no
+seance: image "roll" is not up: all that was started was stopped again, as on_failure says
+`
+	if got := r.err.String(); got != want {
+		t.Errorf("it says\n%swant\n%s", got, want)
+	}
+	b.swept("roll", before)
+}

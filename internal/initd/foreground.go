@@ -154,6 +154,7 @@ func (r *foreground) boot() {
 	in.note("booting", "")
 	result, err := in.manager.Boot(in.booting)
 	if !result.Running {
+		r.sayFailures(in.failedSoFar())
 		r.finish(result, err)
 		return
 	}
@@ -361,18 +362,18 @@ func (r *foreground) rolledBack() error {
 	return nil
 }
 
-// sayFailures tells what has failed at start-up, when the others go on.
+// sayFailures tells what has failed at start-up, when that is not rolled back.
 func (r *foreground) sayFailures(err error) {
 	if err == nil {
 		return
 	}
+	all := []error{err}
 	if many, ok := err.(interface{ Unwrap() []error }); ok {
-		for _, one := range many.Unwrap() {
-			r.Say(one.Error())
-		}
-		return
+		all = many.Unwrap()
 	}
-	r.Say(err.Error())
+	for _, one := range roots(all) {
+		r.Say(one.Error())
+	}
 }
 
 // reload has the image become what the manifest says now.

@@ -1,6 +1,9 @@
 package supervise
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // HandlerError is why something could not be done with a service or a hook. It
 // names that, once, and is a [session.Naming].
@@ -19,6 +22,18 @@ func (e *HandlerError) NamesHandler() {}
 // failure is the error of what could not be done with a service or a hook.
 func failure(verb, kind, name string, err error) error {
 	return &HandlerError{What: fmt.Sprintf("cannot %s %s %q", verb, kind, name), Err: err}
+}
+
+// Root is what has failed in the first place when a service was not started
+// because of one that it needs; else err itself.
+func Root(err error) error {
+	for {
+		var need *NeedError
+		if !errors.As(err, &need) || need.Err == nil || need.Err == errDisabled {
+			return err
+		}
+		err = failure("start", "service", need.Name, need.Err)
+	}
 }
 
 // Cause is what an error says beside the name of the service or hook, for where
