@@ -101,7 +101,7 @@ func TestRunTellsAtOnceWhatCannotBeStarted(t *testing.T) {
 	r := b.run("-f", b.manifest("partly", `services:
   missing: {command: [./nosuch]}
   need: {command: "exec sleep 1000", needs: [missing]}
-  early: {command: "echo oh no; exit 4", ready: {log: never}}
+  early: {command: "echo oh no; exit 4", restart: "no", ready: {log: never}}
   slow: {command: "exec sleep 1000", ready: {log: never, timeout: 1h}}
 `))
 	r.says(`^missing \| \[failed: program .*/nosuch does not exist; .*\]$`)

@@ -54,8 +54,12 @@ func roots(failures []error) (all []error) {
 	told := map[string]bool{}
 	for _, err := range failures {
 		root := supervise.Root(err)
-		if text := root.Error(); !told[text] {
-			told[text] = true
+		what := root.Error()
+		if named, ok := errors.AsType[*supervise.HandlerError](root); ok {
+			what = named.What // who needs it may know less of why
+		}
+		if !told[what] {
+			told[what] = true
 			all = append(all, root)
 		}
 	}

@@ -195,3 +195,25 @@ func TestWhatIsStartingWhenTheStartUpIsRolledBack(t *testing.T) {
 		t.Errorf("%q", errs)
 	}
 }
+
+// TestWhatIsTriedAgainWhenTheStartUpIsCalledOff has failed at its first start, and
+// runs by then.
+func TestWhatIsTriedAgainWhenTheStartUpIsCalledOff(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "ended")
+	db, flaky, last := ender("db", file), ender("flaky", file), ender("last", file)
+	db.Category, last.Priority = session.System, flaky.Priority+1
+	flaky.Command[2] = "[ -e " + file + ".once ] || { : > " + file + ".once; exit 1; }; " + flaky.Command[2]
+	flaky.Ready = &manifest.Ready{Log: "up", Timeout: patient}
+	flaky.Restart.Delay = time.Millisecond
+	last.Command[2] = "until [ -e " + file + ".go ]; do sleep 0.01; done; " + last.Command[2]
+	last.Ready = &manifest.Ready{Log: "never", Timeout: patient}
+	g := newRig(t, services(db, flaky, last))
+	go func() {
+		eventually(t, "flaky is up at last", func() bool { return g.status("flaky").State == supervise.Ready })
+		writeFile(file+".go", "")
+	}()
+	callOff(t, g, g.manager(), "last")
+	if got := read(t, file); got != "last flaky db" {
+		t.Errorf("ended well, in this order: %q", got)
+	}
+}
