@@ -149,3 +149,19 @@ seance: image "roll" is not up: all that was started was stopped again, as on_fa
 	}
 	b.swept("roll", before)
 }
+
+// A host that shuts down sends SIGTERM to all, an image that is booting included.
+func TestASignalToInitEndsInOrderWhatIsStarting(t *testing.T) {
+	b := newBox(t)
+	manifest, got := b.starting("young")
+	up := make(chan result)
+	go func() { up <- b.try("up", "--freezer", api.FreezerRespawn, "-f", manifest) }()
+	b.ups(got, 2)
+	if err := syscall.Kill(b.image("young").PID, syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if r := <-up; r.code == 0 {
+		t.Errorf("up has not seen that it did not come up:\n%s%s", r.out, r.err)
+	}
+	b.endedWell(got, "migrate db")
+}

@@ -65,16 +65,16 @@ func inhabit(dir string) int {
 	if err != nil {
 		return 1 // nobody to tell: the monitor sees that init is gone
 	}
-	ctx := context.Background()
 	err = in.prepare()
 	in.link.Open()
 	if err != nil {
 		in.link.Send(api.Event{Type: api.EventResult, Time: time.Now(), Error: &api.Error{Code: api.CodeCannot, Message: err.Error()}})
 		return 1
 	}
-	in.boot()
-	debug.FreeOSMemory() // what is held here is frozen with the image each time
-	in.untilSignal(ctx)
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT) // while it boots, too
+	go in.boot()
+	in.quitOn(signals)
 	return 0
 }
 
@@ -195,6 +195,7 @@ func (in *Init) boot() {
 	in.told()
 	in.quitIfAsked()
 	in.quitIfOver()
+	debug.FreeOSMemory() // what is held here is frozen with the image each time
 }
 
 // booted says how the first start-up went.
@@ -221,15 +222,13 @@ func (in *Init) started(result *session.Result, err error) {
 	}
 }
 
-// untilSignal makes a SIGTERM from outside, such as a shutting down host
-// sends, an orderly quit.
-func (in *Init) untilSignal(ctx context.Context) {
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+// quitOn makes a SIGTERM from outside, such as a shutting down host sends, an
+// orderly quit.
+func (in *Init) quitOn(signals <-chan os.Signal) {
 	for range signals {
 		req := api.SnapshotRequest{Quit: true}
 		if id, err := in.admit(req); err == nil {
-			in.makeSnapshot(ctx, id, req)
+			in.makeSnapshot(context.Background(), id, req)
 		}
 	}
 }
