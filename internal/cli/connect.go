@@ -96,7 +96,10 @@ func (a *app) attachDefault(ctx context.Context, home api.Home) (*target, error)
 	case liveErr != nil:
 		return nil, liveErr
 	case err != nil:
-		return startedHere(all)
+		if t := startedHere(all); t != nil {
+			return t, nil
+		}
+		return nil, usageError{fmt.Errorf("cannot tell which image is meant: the manifest here cannot be read, see: seance check%s", nameOne(all))}
 	}
 	switch len(all) {
 	case 0:
@@ -108,25 +111,25 @@ func (a *app) attachDefault(ctx context.Context, home api.Home) (*target, error)
 }
 
 // startedHere is the one of the live images that was started from the manifest in
-// the current folder, which does not say any more which one it means.
-func startedHere(all []found) (*target, error) {
-	var ours []*target
+// the current folder, nil for none and for several.
+func startedHere(all []found) (ours *target) {
 	for _, f := range all {
-		if f.err == nil && isManifestHere(f.target.image.Manifest) {
-			ours = append(ours, f.target)
+		switch {
+		case f.err != nil || !isManifestHere(f.target.image.Manifest):
+		case ours != nil:
+			return nil
+		default:
+			ours = f.target
 		}
 	}
-	if len(ours) == 1 {
-		return ours[0], nil
-	}
-	return nil, usageError{fmt.Errorf("cannot tell which image is meant: the manifest here cannot be read, see: seance check%s", nameOne(all))}
+	return ours
 }
 
 // attachOurs speaks to the live image of a manifest, by the name in that.
 func (a *app) attachOurs(ctx context.Context, home api.Home, m *manifest.Manifest) (*target, error) {
 	live := home.Live(m.Name)
 	if !live.Recorded() {
-		return nil, a.oursNotLive(ctx, home, m)
+		return a.attachRenamed(ctx, home, m)
 	}
 	t, err := a.attach(ctx, live)
 	if err == nil {
@@ -138,15 +141,22 @@ func (a *app) attachOurs(ctx context.Context, home api.Home, m *manifest.Manifes
 	return t, nil
 }
 
-// oursNotLive says that the image of a manifest is not live: another one is not
-// taken in its place.
-func (a *app) oursNotLive(ctx context.Context, home api.Home, m *manifest.Manifest) error {
-	err := fmt.Errorf("%w: %s, which %s names", errNoLiveImage, m.Name, m.Path)
-	all, _ := a.liveImages(ctx, home)
-	if len(all) == 0 {
-		return fmt.Errorf("%w; start it with: seance up", err)
+// attachRenamed speaks to the live image of a manifest that has another name than
+// that says: it was given one, or is a copy, or the manifest has changed. None is
+// taken that comes from elsewhere.
+func (a *app) attachRenamed(ctx context.Context, home api.Home, m *manifest.Manifest) (*target, error) {
+	all, err := a.liveImages(ctx, home)
+	if err != nil {
+		return nil, err
 	}
-	return fmt.Errorf("%w%s", err, nameOne(all))
+	if t := startedHere(all); t != nil {
+		return t, nil
+	}
+	err = fmt.Errorf("%w: %s, which %s names", errNoLiveImage, m.Name, m.Path)
+	if len(all) == 0 {
+		return nil, fmt.Errorf("%w; start it with: seance up", err)
+	}
+	return nil, fmt.Errorf("%w%s", err, nameOne(all))
 }
 
 // nameOne is the end of a message to who has to choose among the live images.

@@ -99,13 +99,20 @@ func TestAnImageThatIsNotLive(t *testing.T) {
 	}
 
 	p.writeManifest("name: proc\nservices: {web: {command: [sleep, \"1\"]}}\n")
-	from = filepath.Join(here, "seance.yaml")
-	refused(exitNotFound, "no such live image: proc, which "+from+" names")
+	from = filepath.Join(here, "other.yaml")
+	refused(exitNotFound, "no such live image: proc, which "+filepath.Join(here, "seance.yaml")+" names")
 	if got := p.run("ps", "-i", "bad"); got.status != exitOK || got.stderr != "" {
 		t.Errorf("with the name of the other: %+v", got)
 	}
 	p.writeLog(p.home.Live("proc"), "web", "2026-01-02T03:04:05.000000001Z stdout F yours")
 	p.run("logs").want(t, exitOK, "web | yours\n", "")
+
+	// It is meant under another name, too.
+	from = filepath.Join(here, "seance.yaml")
+	if got := p.run("ps"); got.status != exitOK || got.stderr != "" {
+		t.Errorf("the one that was started from it: %+v", got)
+	}
+	p.run("logs").want(t, exitOK, "web | not yours\n", "")
 
 	// A manifest that cannot be read does not say which one it means.
 	commands = [][]string{{"ps"}, {"logs"}, {"quit"}}

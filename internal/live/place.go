@@ -55,17 +55,27 @@ var ErrLocked = errors.New("another process keeps this image")
 // Lock makes the caller the only keeper of a live image, until it closes the
 // file or ends.
 func Lock(l api.Live) (*os.File, error) {
-	for last := range 100 {
+	const tries = 100
+	for try := 1; ; try++ {
 		f, err := lockFile(l)
-		if err == nil && isStill(f, l.Lock()) {
+		switch {
+		case err == nil && isStill(f, l.Lock()):
 			return f, nil
-		}
-		if err != nil && (!errors.Is(err, fs.ErrNotExist) || last == 99) {
-			return nil, err // where mkdir(2) never can, as in /proc, it says ENOENT too
+		case err == nil && try == tries:
+			f.Close()
+			return nil, ErrLocked
+		case err != nil && (try == tries || !isRemoved(err)):
+			return nil, err
 		}
 		f.Close() // the folder was removed meanwhile
 	}
-	return nil, ErrLocked
+}
+
+// isRemoved says that an error may be that of a folder which is being removed. It
+// may as well be that of one that can never be made, as in /proc, or of a file.
+func isRemoved(err error) bool {
+	// os.MkdirAll says that there is something where there was a folder just before.
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrExist)
 }
 
 func lockFile(l api.Live) (*os.File, error) {
