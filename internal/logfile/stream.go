@@ -33,7 +33,6 @@ type Stream struct {
 	tail  []byte     // of a line that has not ended
 	begun bool       // a part of the present line is in the log
 	timer *time.Timer
-	moved bool // since the timer was set
 }
 
 // line is what the stream's lines of one moment have in common.
@@ -61,15 +60,29 @@ func (s *Stream) Write(block []byte) (int, error) {
 }
 
 func (s *Stream) write(block []byte) {
+	if timer := s.add(block); timer != nil {
+		timer.Reset(s.log.set.opts.Quiet)
+	}
+}
+
+// add writes a block, and returns the timer to set when its last line has not ended:
+// not before mu is let go, for quiet gives way to who holds that.
+func (s *Stream) add(block []byte) (quiet *time.Timer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	b, ok := s.log.begin(s, len(block) > smallBlock, true)
 	if !ok {
-		return
+		return nil
 	}
 	s.formatLocked(&b, block)
 	b.end()
-	s.watchLocked()
+	if len(s.tail) == 0 {
+		return nil
+	}
+	if s.timer == nil {
+		s.timer = time.AfterFunc(time.Hour, s.quiet)
+	}
+	return s.timer
 }
 
 // Close writes the line that has not ended, if there is one.
@@ -129,30 +142,14 @@ func (s *Stream) formatLocked(b *batch, block []byte) {
 	}
 }
 
-// watchLocked sees to it that an unterminated line is written when nothing
-// more comes.
-func (s *Stream) watchLocked() {
-	s.moved = true
-	if len(s.tail) == 0 {
-		return
-	}
-	if s.timer == nil {
-		s.timer = time.AfterFunc(s.log.set.opts.Quiet, s.quiet)
-		s.moved = false
-		return
-	}
-	s.timer.Reset(s.log.set.opts.Quiet)
-	s.moved = false
-}
-
-// quiet runs when the timer does. It must not wait for a closed log: it would
+// quiet writes an unterminated line after which nothing more has come. It must not wait for a closed log: it would
 // keep the goroutine, and the tail is safe where it is.
 func (s *Stream) quiet() {
 	if !s.mu.TryLock() {
-		return // a writer is at it, and sets the timer again
+		return // a writer is at it, and sets the timer when it is done, if need be
 	}
 	defer s.mu.Unlock()
-	if s.moved || len(s.tail) == 0 {
+	if len(s.tail) == 0 {
 		return
 	}
 	if !s.writeTailLocked(false, false) {
