@@ -22,9 +22,15 @@ type poller struct {
 	epoll *os.File   // nil: there are no pumps
 	fd    int        // of epoll
 	pumps map[int32]*Pump
+	added int32 // how many pumps there have been
 }
 
-const armed = unix.EPOLLIN | unix.EPOLLONESHOT
+// armed is what a pump waits for. The kernel gives back its number with the descriptor:
+// what was reported of a pump that has ended is not taken for another's, whose source
+// has the same descriptor.
+func (p *Pump) armed() *unix.EpollEvent {
+	return &unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLONESHOT, Fd: p.key, Pad: p.number}
+}
 
 // add has a pump run when there is something for it to move.
 func (w *poller) add(p *Pump) error {
@@ -35,9 +41,10 @@ func (w *poller) add(p *Pump) error {
 	}
 	var err error
 	closed := p.raw.Control(func(fd uintptr) {
-		p.key = int32(fd)
+		w.added++
+		p.key, p.number = int32(fd), w.added
 		w.pumps[p.key] = p
-		err = unix.EpollCtl(w.fd, unix.EPOLL_CTL_ADD, int(fd), &unix.EpollEvent{Events: armed, Fd: p.key})
+		err = unix.EpollCtl(w.fd, unix.EPOLL_CTL_ADD, int(fd), p.armed())
 	})
 	if closed != nil {
 		err = closed
@@ -90,7 +97,7 @@ func (w *poller) dispatch(events []unix.EpollEvent) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, e := range events {
-		if p := w.pumps[e.Fd]; p != nil {
+		if p := w.pumps[e.Fd]; p != nil && p.number == e.Pad {
 			go p.run() // until there is no more: its owner waits for Done
 		}
 	}
@@ -115,12 +122,12 @@ func (w *poller) nap() {
 	w.napping.Unlock()
 }
 
-// rearm is called while the pump of fd has not been removed.
-func (w *poller) rearm(fd int) {
+// rearm is called while the pump has not been removed.
+func (w *poller) rearm(p *Pump) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.epoll != nil {
-		_ = unix.EpollCtl(w.fd, unix.EPOLL_CTL_MOD, fd, &unix.EpollEvent{Events: armed, Fd: int32(fd)})
+		_ = unix.EpollCtl(w.fd, unix.EPOLL_CTL_MOD, int(p.key), p.armed())
 	}
 }
 

@@ -19,7 +19,8 @@ type Pump struct {
 	raw    syscall.RawConn
 	stream *Stream
 	poller *poller
-	key    int32 // in the poller
+	key    int32 // the descriptor, in the poller
+	number int32 // of the pump, there
 	pipe   bool
 	done   chan struct{}
 	tee    atomic.Pointer[func(block []byte)]
@@ -155,7 +156,7 @@ func (p *Pump) rearm() {
 	if p.ended {
 		return
 	}
-	_ = p.raw.Control(func(fd uintptr) { p.poller.rearm(int(fd)) })
+	p.poller.rearm(p)
 }
 
 // finish is for whoever has set ended.
