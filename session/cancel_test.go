@@ -134,6 +134,28 @@ func TestABootThatIsCancelledGivesTimeToUndo(t *testing.T) {
 	})
 }
 
+// What others have started is shut down in its place, though the start-up has not come to it.
+func TestABootThatIsCancelledShutsDownWhatOthersHaveStarted(t *testing.T) {
+	for _, policy := range []session.Policy{session.Collect, session.Abort} {
+		var d diary
+		m := session.New(session.WithPolicy(policy))
+		ctx, cancel := context.WithCancelCause(t.Context())
+		register(t, m, d.handler("a"), session.AtPriority(1))
+		register(t, m, session.Func("slow", func(ctx context.Context, _ bool) error {
+			cancel(errCause)
+			<-ctx.Done()
+			return ctx.Err()
+		}, nil), session.AtPriority(2))
+		register(t, m, d.handler("idle"), session.AtPriority(3), session.WithOthers(func() bool { return false }))
+		register(t, m, d.handler("by others"), session.AtPriority(4), session.WithOthers(func() bool { return true }))
+		register(t, m, d.handler("last"), session.AtPriority(5))
+		if _, err := m.Boot(ctx); !errors.Is(err, errCause) {
+			t.Error(err)
+		}
+		d.check(t, "startup a true", "shutdown by others true", "shutdown a true")
+	}
+}
+
 func TestAHandlerThatDoesNotHeedItsCallerGivingUpIsLeftBehind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := session.New(session.WithDefaultTimeout(time.Hour))

@@ -26,6 +26,7 @@ type entry struct {
 	priority int
 	limit    time.Duration
 	undo     time.Duration // see WithUndoTime
+	up       func() bool   // see WithOthers; nil: nobody else starts it
 	seq      uint64        // order of registration
 
 	last [2]Record // by Action; guarded by Manager.mu
@@ -43,6 +44,7 @@ type registration struct {
 	priority int
 	limit    time.Duration
 	undo     time.Duration
+	up       func() bool
 	same     bool
 }
 
@@ -66,6 +68,13 @@ func WithTimeout(d time.Duration) RegisterOption {
 // stop in good order what it had begun. It is at least the manager's grace time, see [WithGrace].
 func WithUndoTime(d time.Duration) RegisterOption {
 	return func(r *registration) { r.undo = d }
+}
+
+// WithOthers says that others than the manager may start what the handler stands for, and up whether
+// it is started now. When a start-up is undone that has not come to the handler, it is shut down all
+// the same, in its place, if it is up. up must be quick and must not call the manager.
+func WithOthers(up func() bool) RegisterOption {
+	return func(r *registration) { r.up = up }
 }
 
 // AsBefore says that the handler is the one that it replaces, if it replaces one, at another place
@@ -108,7 +117,7 @@ func (m *Manager) Register(h Handler, opts ...RegisterOption) error {
 	m.seq++
 	e := &entry{
 		handler: h, id: id, category: c, priority: r.priority,
-		limit: min(r.limit, maxLimit), undo: min(r.undo, maxLimit), seq: m.seq,
+		limit: min(r.limit, maxLimit), undo: min(r.undo, maxLimit), up: r.up, seq: m.seq,
 	}
 	if old := m.entries[id]; old != nil && r.same {
 		e.last = old.last

@@ -202,10 +202,7 @@ func (op *operation) startupPolicy() Policy {
 }
 
 func (op *operation) undoStartup(w *walk) {
-	undo := reversed(w.called(succeeded))
-	if !w.abort { // one that had failed has been part of the session all the same
-		undo = reversed(w.called(succeeded, failed))
-	}
+	undo := reversed(w.toUndo())
 	op.enter(RollingBack, len(undo))
 	// Nothing is saved any more: a handler that lets its programs be frozen with the image has to
 	// stop them.

@@ -263,6 +263,27 @@ func (w *walk) emit(kind EventKind, r Record) {
 	}
 }
 
+// toUndo returns the handlers that have to be shut down when the start-up list has failed as a whole,
+// in the order of the list.
+func (w *walk) toUndo() []*entry {
+	var out []*entry
+	for i, e := range w.list {
+		switch w.state[i] {
+		case succeeded:
+			out = append(out, e)
+		case failed: // it has been part of the session all the same
+			if !w.abort {
+				out = append(out, e)
+			}
+		case notCalled:
+			if e.up != nil && e.up() {
+				out = append(out, e)
+			}
+		}
+	}
+	return out
+}
+
 // called returns the handlers whose state is one of those given, in the order of the list.
 func (w *walk) called(states ...callState) []*entry {
 	var out []*entry

@@ -165,3 +165,46 @@ func TestASignalToInitEndsInOrderWhatIsStarting(t *testing.T) {
 	}
 	b.endedWell(got, "migrate db")
 }
+
+// A service that was started by hand before the start-up came to it is stopped like
+// any other, and in its place; when the image quits, none is started any more.
+func TestWhatWasStartedByHandIsStoppedInOrderToo(t *testing.T) {
+	b := newBox(t)
+	for _, freezer := range []string{"none", "respawn"} { // of run, and of up
+		path, got := b.starting(freezer)
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		byHand := "trap 'echo hand >> " + got + "; exit 0' TERM; echo up >> " + got + ".up; while :; do sleep 0.02; done"
+		text = append(text, "  hand: {command: \""+byHand+"\", priority: 300}\n"...)
+		if err := os.WriteFile(path, text, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		args := []string{"run", "-f", path}
+		if freezer != "none" {
+			args = []string{"up", "--freezer", freezer, "-f", path}
+		}
+		start := b.command(args...)
+		if err := start.Start(); err != nil {
+			t.Fatal(err)
+		}
+		b.ups(got, 2)
+		b.must("start", "-i", freezer, "hand")
+		b.ups(got, 3)
+		quit := b.command("quit", "-i", freezer)
+		if err := quit.Start(); err != nil {
+			t.Fatal(err)
+		}
+		b.until("it is quitting", func() bool { text, _ := os.ReadFile(got); return len(text) > 0 })
+		b.refused(4, []string{"cannot start last: image .* is quitting"}, "start", "-i", freezer, "last")
+		if err := quit.Wait(); err != nil {
+			t.Errorf("quit: %v", err)
+		}
+		_ = start.Wait()
+		b.endedWell(got, "migrate hand db")
+		for _, left := range []string{got, got + ".up"} {
+			_ = os.Remove(left)
+		}
+	}
+}

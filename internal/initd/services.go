@@ -3,6 +3,7 @@ package initd
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/seancehq/seance/api"
@@ -32,6 +33,9 @@ func (in *Init) changeServices(ctx context.Context, req api.ServicesRequest) (an
 	if len(req.Services) == 0 {
 		return nil, refused(api.CodeBad, "cannot %s services: none is named", req.Action)
 	}
+	if in.quits() && req.Action != api.ActionStop {
+		return nil, refused(api.CodeBusy, "cannot %s %s: image %q is quitting", req.Action, strings.Join(req.Services, ", "), in.imageName())
+	}
 	changes, err := in.services.Change(ctx, string(req.Action), req.Services, req.Wait)
 	if err != nil {
 		return nil, in.inWire(err)
@@ -45,6 +49,14 @@ func (in *Init) changeServices(ctx context.Context, req api.ServicesRequest) (an
 		result.Services = append(result.Services, change)
 	}
 	return result, nil
+}
+
+// quits says whether the image is being quit without a save: what is started now
+// would only be in the way.
+func (in *Init) quits() bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.asked != nil && in.asked.state == api.StateQuitting
 }
 
 // waitService waits until services are as asked. It ends with ctx.

@@ -316,6 +316,13 @@ func (s *service) instance() *instance {
 	return s.inst
 }
 
+// isMeant says whether somebody has started it who has not stopped it since.
+func (s *service) isMeant() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.meant
+}
+
 func (s *service) stopTimerLocked() {
 	if s.timer != nil {
 		s.timer.Stop()

@@ -222,6 +222,7 @@ func (s *service) register(m *session.Manager, more ...session.RegisterOption) e
 	opts := []session.RegisterOption{
 		session.InCategory(spec.Category), session.AtPriority(spec.Priority),
 		session.WithTimeout(h.timeLimit()), session.WithUndoTime(h.undoTime()),
+		session.WithOthers(s.isMeant),
 	}
 	return m.Register(h, append(opts, more...)...)
 }
