@@ -28,7 +28,7 @@ Exit status:
   0    done
   1    the operation failed
   2    wrong usage, or a bad manifest
-  3    no such live image, saved image, service, handler or category
+  3    no such live image, or not any more; no such saved image, service, handler or category
   4    the image is busy: with another snapshot, or with booting or quitting
   5    done, but a service is not ready or a handler failed
   6    not done within --timeout

@@ -35,10 +35,19 @@ func (a *app) launch(ctx context.Context, what api.Launch, each func(api.Event))
 	defer m.release()
 	img, err := m.ask(ctx, what, each)
 	if errors.Is(err, errNoAnswer) {
-		err = fmt.Errorf("the monitor of image %q ended (%s) without an answer; its last words are in %s",
-			what.Name, m.wait(), live.MonitorLog())
+		err = fmt.Errorf("the monitor of image %q ended (%s) without an answer%s; its last words are in %s",
+			what.Name, m.wait(), leftBy(live), live.MonitorLog())
 	}
 	return img, err
+}
+
+// leftBy says what a monitor that was lost may have left: an image on record needs
+// none to go on.
+func leftBy(live api.Live) string {
+	if !live.Recorded() {
+		return ""
+	}
+	return "; the image may go on: seance ls shows whether it does, and starts a new monitor"
 }
 
 // monitor is one that this command has started.

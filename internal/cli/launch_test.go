@@ -54,6 +54,9 @@ func playMonitor() int {
 	case "mute":
 		os.Stderr.WriteString("oh dear\n")
 		return 7
+	case "lost":
+		_ = os.WriteFile(live.Record(), []byte("{}"), 0o600)
+		return 7
 	case "refused":
 		_ = say(api.Event{Type: api.EventResult, Error: &api.Error{Code: api.CodeCannot, Message: "cannot start image", Detail: "an expert's line"}})
 		return 1
@@ -138,6 +141,9 @@ seance: web: exit status 1; its last lines:
 	if log, err := os.ReadFile(live.MonitorLog()); err != nil || string(log) != "oh dear\n" {
 		t.Errorf("the monitor's log is %q (%v)", log, err)
 	}
+	p.run("up", "--name", "lost").want(t, exitFailed, "",
+		"seance: the monitor of image \"lost\" ended (exit status 7) without an answer; the image may go on: seance ls shows whether it does, "+
+			"and starts a new monitor; its last words are in "+p.home.Live("lost").MonitorLog()+"\n")
 }
 
 func TestUpSaysWhyItIsCold(t *testing.T) {

@@ -112,6 +112,9 @@ func (a *app) findLogs(ctx context.Context, q api.LogQuery) (source logSource, s
 	if !ok {
 		return nil, nil, err
 	}
+	if a.imageFlag() == "" {
+		a.warn("%s is not live; these are its last logs", past.Name)
+	}
 	return logFiles(past, false), logged(past), nil // nothing more will come
 }
 

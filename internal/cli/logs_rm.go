@@ -74,12 +74,14 @@ func (a *app) leftBehind(ctx context.Context) (api.Live, error) {
 	if err := checkLiveName(name); err != nil {
 		return api.Live{}, err
 	}
-	left := home.Live(name)
-	if left.Recorded() {
-		if _, err := a.attach(ctx, left); !isNotAlive(err) {
-			return api.Live{}, stillLive(name)
-		}
+	t, err := a.connectOutside(ctx) // as to read them: it may have another name than the manifest says
+	switch {
+	case err == nil:
+		return api.Live{}, stillLive(t.image.Name)
+	case !errors.Is(err, errNoLiveImage) && !isNotAlive(err):
+		return api.Live{}, err
 	}
+	left := home.Live(name)
 	if _, err := os.Stat(left.Dir); err != nil {
 		return api.Live{}, &api.Error{Code: api.CodeNotFound, Message: fmt.Sprintf("cannot remove the logs of image %q: there are none%s", name, keptLogs(home))}
 	}

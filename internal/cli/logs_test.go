@@ -67,7 +67,8 @@ func TestLogsOfAnImageThatWas(t *testing.T) {
 	p.run("logs").want(t, exitNotFound, "", "seance: no such live image: nothing is live; start one with: seance up\n")
 
 	p.writeManifest("name: shop\nservices: {web: {command: [sleep, \"1\"]}}\n")
-	p.run("logs", "db").want(t, exitOK, "two\n", "")
+	p.run("logs", "db").want(t, exitOK, "two\n", "seance: shop is not live; these are its last logs\n")
+	p.run("logs", "db", "-q").want(t, exitOK, "two\n", "")
 }
 
 func TestLogsAreRemoved(t *testing.T) {

@@ -105,7 +105,7 @@ func TestAnImageThatIsNotLive(t *testing.T) {
 		t.Errorf("with the name of the other: %+v", got)
 	}
 	p.writeLog(p.home.Live("proc"), "web", "2026-01-02T03:04:05.000000001Z stdout F yours")
-	p.run("logs").want(t, exitOK, "web | yours\n", "")
+	p.run("logs").want(t, exitOK, "web | yours\n", "seance: proc is not live; these are its last logs\n")
 
 	// It is meant under another name, too.
 	from = filepath.Join(here, "seance.yaml")
@@ -124,4 +124,34 @@ func TestAnImageThatIsNotLive(t *testing.T) {
 	refused(exitUsage, "cannot tell which image is meant: the manifest here cannot be read, see: seance check")
 	from = ""
 	refused(exitUsage, "cannot tell which image is meant: the manifest here cannot be read, see: seance check")
+}
+
+// Logs are read, and removed, of the same image, and it is said when that is not one
+// of those which are live.
+func TestTheLogsThatAreMeantHere(t *testing.T) {
+	p := newPlace(t)
+	here, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.writeManifest("name: proc\nservices: {web: {command: [sleep, \"1\"]}}\n")
+	p.writeLog(p.home.Live("proc"), "web", "2026-01-02T03:04:05.000000001Z stdout F first")
+	started := func(name string) {
+		img := shop(name)
+		img.Manifest = filepath.Join(here, "seance.yaml")
+		answers := with(shop(name), "GET /v1/services", answer([]api.Service{{Name: "web", State: "ready"}}))
+		answers["GET /v1/image"] = answer(img)
+		p.writeLog(p.serve(name, answers), "web", "2026-01-02T03:04:05.000000001Z stdout F "+name)
+	}
+	started("one")
+	p.run("logs").want(t, exitOK, "web | one\n", "")
+	p.run("logs", "--rm").want(t, exitFailed, "", "seance: cannot remove the logs of image \"one\": it is live; first: seance quit -i one\n")
+
+	started("two")
+	const remark = "seance: proc is not live; these are its last logs\n"
+	p.run("logs").want(t, exitOK, "web | first\n", remark)
+	p.run("logs", "-f").want(t, exitOK, "web | first\n", remark)
+	p.run("logs", "-q").want(t, exitOK, "web | first\n", "")
+	p.run("logs", "--rm").want(t, exitOK, "removed the logs of proc\n", "")
+	p.run("logs", "-i", "one").want(t, exitOK, "web | one\n", "")
 }

@@ -7,6 +7,8 @@ import (
 	"syscall"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/seancehq/seance/api"
 	"github.com/seancehq/seance/internal/testenv"
 )
@@ -152,18 +154,22 @@ seance: image "roll" is not up: all that was started was stopped again, as on_fa
 
 // A host that shuts down sends SIGTERM to all, an image that is booting included.
 func TestASignalToInitEndsInOrderWhatIsStarting(t *testing.T) {
-	b := newBox(t)
-	manifest, got := b.starting("young")
-	up := make(chan result)
-	go func() { up <- b.try("up", "--freezer", api.FreezerRespawn, "-f", manifest) }()
-	b.ups(got, 2)
-	if err := syscall.Kill(b.image("young").PID, syscall.SIGTERM); err != nil {
-		t.Fatal(err)
+	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT} {
+		t.Run(unix.SignalName(signal), func(t *testing.T) {
+			b := newBox(t)
+			manifest, got := b.starting("young")
+			up := make(chan result)
+			go func() { up <- b.try("up", "--freezer", api.FreezerRespawn, "-f", manifest) }()
+			b.ups(got, 2)
+			if err := syscall.Kill(b.image("young").PID, signal); err != nil {
+				t.Fatal(err)
+			}
+			if r := <-up; r.code != 3 || !strings.Contains(r.err, `image "young" was told to quit before it was up`) {
+				t.Errorf("up has not seen that it did not come up: exit status %d\n%s%s", r.code, r.out, r.err)
+			}
+			b.endedWell(got, "migrate db")
+		})
 	}
-	if r := <-up; r.code == 0 {
-		t.Errorf("up has not seen that it did not come up:\n%s%s", r.out, r.err)
-	}
-	b.endedWell(got, "migrate db")
 }
 
 // A service that was started by hand before the start-up came to it is stopped like

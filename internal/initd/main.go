@@ -61,6 +61,7 @@ type Init struct {
 
 // inhabit is init from the moment on at which nothing of it is outside.
 func inhabit(dir string) int {
+	ending := endingSignals() // before the reaper catches what is ignored
 	in, err := arrive(dir)
 	if err != nil {
 		return 1 // nobody to tell: the monitor sees that init is gone
@@ -72,7 +73,7 @@ func inhabit(dir string) int {
 		return 1
 	}
 	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT) // while it boots, too
+	signal.Notify(signals, ending...) // while it boots, too
 	go in.boot()
 	in.quitOn(signals)
 	return 0
@@ -222,8 +223,21 @@ func (in *Init) started(result *session.Result, err error) {
 	}
 }
 
-// quitOn makes a SIGTERM from outside, such as a shutting down host sends, an
-// orderly quit.
+// endingSignals are those that quit an image. The last two would end init on the
+// spot, and with it all that it keeps; one of them that is ignored, as under
+// nohup(1), stays so.
+func endingSignals() []os.Signal {
+	signals := []os.Signal{syscall.SIGTERM, syscall.SIGINT}
+	for _, s := range []os.Signal{syscall.SIGHUP, syscall.SIGQUIT} {
+		if !signal.Ignored(s) {
+			signals = append(signals, s)
+		}
+	}
+	return signals
+}
+
+// quitOn makes a signal from outside, such as the SIGTERM of a shutting down host,
+// an orderly quit.
 func (in *Init) quitOn(signals <-chan os.Signal) {
 	for range signals {
 		req := api.SnapshotRequest{Quit: true}
