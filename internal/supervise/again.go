@@ -90,6 +90,7 @@ func (s *service) endedLocked(in *instance, d decision, why error) Event {
 		why = &LimitError{Restarts: len(s.restarts), Within: s.spec().Restart.Within, Err: why}
 	}
 	if d.state == Backoff {
+		in.then = d.inWords()
 		s.timer = time.AfterFunc(d.delay, func() {
 			s.sup.background(func() { s.again(in) })
 		})

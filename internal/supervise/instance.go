@@ -28,6 +28,7 @@ type instance struct {
 	published chan struct{}
 	// stopped says that it was to be stopped before it ended; under its service's mu.
 	stopped bool
+	then    string // what follows its end, for people; likewise
 }
 
 // program is what to start, and what follows.

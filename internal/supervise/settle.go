@@ -79,19 +79,43 @@ func (s *service) prove(ctx context.Context, in *instance) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+	if err := s.decided(ctx, in); err != nil {
+		return err
+	}
 	return s.endedAtOnce(in)
+}
+
+// decided waits, if an instance has ended by itself, until its service has taken
+// note of that and is in the state that follows.
+func (s *service) decided(ctx context.Context, in *instance) error {
+	for {
+		changed := s.nextChange()
+		s.mu.Lock()
+		due := s.inst == in && (s.state == Running || s.state == Ready)
+		s.mu.Unlock()
+		if !due || in.alive() {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-s.sup.ctx.Done():
+			return nil
+		}
+	}
 }
 
 func (s *service) endedAtOnce(in *instance) error {
 	exit, ended := in.proc.Exit()
 	s.mu.Lock()
-	stopped := in.stopped
+	stopped, then := in.stopped, in.then
 	s.mu.Unlock()
 	if !ended || stopped || exit.Success() || exit.Time.Sub(in.started) > s.sup.moment {
 		return nil
 	}
 	reason := fmt.Sprintf("ended right after its start (%s)", exit)
-	return &NotReadyError{Reason: reason, Lines: s.lastLines(in), Err: exitError(exit)}
+	return &NotReadyError{Reason: reason, Lines: s.lastLines(in), Err: exitError(exit), Then: then}
 }
 
 // prove waits until programs that were started, and count as ready as soon as they
