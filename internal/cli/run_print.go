@@ -227,8 +227,9 @@ func failed(err error) string {
 	case errors.Is(err, context.Canceled), errors.Is(err, supervise.ErrStopped): // the stop is said
 		return ""
 	case errors.As(err, &need): // what that has failed with stands at its own name
-		why, _, _ := strings.Cut(need.Why, ":")
-		return fmt.Sprintf("failed: it needs %q, which %s", need.Name, why)
+		short := *need
+		short.Why, _, _ = strings.Cut(need.Why, ":")
+		return "failed: " + short.Error()
 	case !errors.As(err, &late):
 		return "failed: " + brief(err.Error())
 	case late == err && errors.Is(late, context.DeadlineExceeded):

@@ -214,3 +214,17 @@ func TestWhatWasStartedByHandIsStoppedInOrderToo(t *testing.T) {
 		}
 	}
 }
+
+// What needs a service that comes up at its second attempt comes up after it, and
+// neither counts as failed.
+func TestRunStartsLaterWhatNeedsAFlakyService(t *testing.T) {
+	b := newBox(t)
+	r := b.run("-f", b.manifest("healing", `services:
+  db: {command: "[ -e once ] || { : > once; exit 3; }; echo up; exec sleep 1000", ready: {log: up}, restart: {delay: 10ms}}
+  web: {command: "exec sleep 1000", needs: [db]}
+`))
+	r.says(`^web \| \[failed: it needs "db", which failed; it is started when that is ready\]$`)
+	r.says(`^web \| \[running \(pid [1-9]\d*\)\]$`)
+	r.signal(syscall.SIGTERM)
+	r.ends(0)
+}

@@ -18,7 +18,7 @@ func (r *foreground) started() { r.guard.begin() }
 // changed takes note of a change of state in the foreground.
 func (r *foreground) changed(e supervise.Event) {
 	r.remarks.changed(e)
-	if e.Kind != supervise.KindService || !ended(e.State) {
+	if e.Kind != supervise.KindService || !ended(e.State) || supervise.IsLater(e.Err) {
 		return
 	}
 	r.keep(e)

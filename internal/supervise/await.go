@@ -96,7 +96,7 @@ func (st Status) reached(what string) (bool, error) {
 	switch {
 	case st.Ready:
 		return true, nil
-	case st.State == Failed:
+	case st.State == Failed && !IsLater(st.Err):
 		return false, neverError{"it has failed", st.reason()}
 	case st.State == Exited:
 		return false, neverError{"it has ended and is not to be started again", st.reason()}

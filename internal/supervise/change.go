@@ -250,7 +250,7 @@ func (c *changing) stop(ctx context.Context, s *service) { c.end(s, s.stopForUse
 func (c *changing) lostNeed(s *service) error {
 	for _, n := range s.needed() {
 		if err := c.failure(n); err != nil {
-			return &NeedError{n.spec().Name, "failed: " + firstLine(Cause(err)), err}
+			return &NeedError{Name: n.spec().Name, Why: "failed: " + firstLine(Cause(err)), Err: err}
 		}
 	}
 	return nil

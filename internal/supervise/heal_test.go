@@ -104,7 +104,7 @@ func TestWhatNeedsAFirstStartThatFailed(t *testing.T) {
 	g := newRig(t, services(db, beside, after))
 	result, _ := g.manager().Boot(limit(t))
 	for id, err := range handlerErrors(result) {
-		if id != "db" && err != fmt.Sprintf(`cannot start service %q: it needs "db", which failed: it ended before it was ready (exit status 3)`, id) {
+		if id != "db" && err != fmt.Sprintf(`cannot start service %q: it needs "db", which failed: it ended before it was ready (exit status 3); it is started when that is ready`, id) {
 			t.Errorf("%s: %s", id, err)
 		}
 	}

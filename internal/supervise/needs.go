@@ -13,12 +13,20 @@ import (
 
 // NeedError says that a service was not started because of one it needs.
 type NeedError struct {
-	Name string // of the one it needs
-	Why  string // that one is not ready, for people
-	Err  error  // the cause where there is one
+	Name  string // of the one it needs
+	Why   string // that one is not ready, for people
+	Later bool   // that one is tried again, and when it is ready this one is started
+	Err   error  // the cause where there is one
 }
 
-func (e *NeedError) Error() string { return fmt.Sprintf("it needs %q, which %s", e.Name, e.Why) }
+func (e *NeedError) Error() string {
+	text := fmt.Sprintf("it needs %q, which %s", e.Name, e.Why)
+	if e.Later {
+		text += "; it is started when that is ready"
+	}
+	return text
+}
+
 func (e *NeedError) Unwrap() error { return e.Err }
 
 // errDisabled is the cause of a start that fails because a needed service is
@@ -141,7 +149,7 @@ func (s *service) awaitNeeded(ctx context.Context) error {
 	name := s.spec().Name
 	for {
 		if err := ctx.Err(); err != nil {
-			return &NeedError{name, "is not ready", err}
+			return &NeedError{name, "is not ready", false, err}
 		}
 		s.mu.Lock()
 		now := s.standingLocked()
@@ -155,10 +163,10 @@ func (s *service) awaitNeeded(ctx context.Context) error {
 			if now.err == nil {
 				now.err = errDisabled
 			}
-			return &NeedError{name, why, now.err}
+			return &NeedError{name, why, s.comesLater(), now.err}
 		case needStart:
 			if err := s.startupTogether(ctx); err != nil && !wasGivenUp(ctx, err) {
-				return &NeedError{name, "failed: " + firstLine(err), err}
+				return &NeedError{name, "failed: " + firstLine(err), s.comesLater(), err}
 			}
 		case needWait:
 			select {
@@ -228,8 +236,12 @@ func (s *service) prepareStart(asked context.Context) error {
 	}
 	s.suspended = false
 	e := s.setLocked(Failed, false, err)
+	s.meant = IsLater(err)
 	s.mu.Unlock()
 	s.sup.tell(e)
+	if IsLater(err) {
+		s.sup.background(func() { s.startLater(err) })
+	}
 	return err
 }
 
