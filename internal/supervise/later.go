@@ -12,13 +12,6 @@ func IsLater(err error) bool {
 	return ok && need.Later
 }
 
-// comesLater says that the service has failed to start, and is tried again.
-func (s *service) comesLater() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return inVain(s.state, s.lastErr) || s.state == Failed && IsLater(s.lastErr)
-}
-
 // startLater starts the service when all that it needs is ready, unless one of that
 // fails for good, or anything is done with the service before.
 func (s *service) startLater(failed error) {
@@ -65,14 +58,20 @@ func (s *service) firstUnready() *service {
 	return nil
 }
 
-// mayComeYet says that a service which is not ready may still get so by itself.
+// mayComeYet says that a service which has not got ready may still do so by itself: it
+// is tried again, or that is under way already.
 func (s *service) mayComeYet() bool {
-	if s.comesLater() {
-		return true
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.ready || s.state != Failed && s.state != Exited && s.state != Stopped
+	switch s.state {
+	case Failed:
+		return IsLater(s.lastErr)
+	case Exited, Stopped:
+		return s.ready
+	case Pending:
+		return !s.spec().Disabled
+	}
+	return true
 }
 
 // neverLater notes that nothing comes of it: what is needed will not get ready.

@@ -163,10 +163,10 @@ func (s *service) awaitNeeded(ctx context.Context) error {
 			if now.err == nil {
 				now.err = errDisabled
 			}
-			return &NeedError{name, why, s.comesLater(), now.err}
+			return &NeedError{name, why, s.mayComeYet(), now.err}
 		case needStart:
 			if err := s.startupTogether(ctx); err != nil && !wasGivenUp(ctx, err) {
-				return &NeedError{name, "failed: " + firstLine(err), s.comesLater(), err}
+				return &NeedError{name, "failed: " + firstLine(err), s.mayComeYet(), err}
 			}
 		case needWait:
 			select {
