@@ -76,10 +76,7 @@ func (s *service) await(ctx context.Context, what string) (Status, error) {
 func (s *service) nextChange() <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.changed == nil {
-		s.changed = make(chan struct{})
-	}
-	return s.changed
+	return s.watchLocked()
 }
 
 // reached says that a service is as it is waited for, or why it will not be.

@@ -23,12 +23,11 @@ func (s *service) startLater(failed error) {
 		if !still {
 			return
 		}
-		unready := s.firstUnready()
+		unready, theirs := s.firstUnready()
 		if unready == nil {
 			s.makeUp(ctx, failed, calls)
 			return
 		}
-		theirs := unready.nextChange()
 		if !unready.mayComeYet() {
 			s.neverLater(failed)
 			return
@@ -47,15 +46,16 @@ func (s *service) stillLocked(failed error) bool {
 	return s.state == Failed && s.lastErr == failed && s.stops == 0 && !s.down
 }
 
-// firstUnready is the first of the services it needs that is not ready; nil when all
-// are.
-func (s *service) firstUnready() *service {
+// firstUnready is the first of the services it needs that is not ready, and what is
+// closed when that has changed since; nil when all are ready.
+func (s *service) firstUnready() (n *service, changed <-chan struct{}) {
 	for _, n := range s.needed() {
+		changed := n.nextChange()
 		if !n.isReady() {
-			return n
+			return n, changed
 		}
 	}
-	return nil
+	return nil, nil
 }
 
 // mayComeYet says that a service which has not got ready may still do so by itself: it
